@@ -1,0 +1,31 @@
+import { yWebsocket } from "@plexline/features/doc/y-websocket";
+import { channel, doc } from "@plexline/features/server";
+import type { Endpoint, Feature } from "@plexline/server";
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+
+/** Takes whatever JSON comes. */
+const anyJson: StandardSchemaV1<unknown> = {
+  "~standard": { version: 1, vendor: "plexline", validate: (value) => ({ value }) },
+};
+
+/**
+ * What `plexline dev` and `plexline start` serve when there is no `plexline.config`: documents, and rooms that take any
+ * event, remember the last thousand for a week, and know who is there.
+ */
+export const defaultTopics = {
+  doc: doc("doc:{name}"),
+  room: channel("room:{id}", {
+    presence: true,
+    state: true,
+    ephemeral: { typing: anyJson, cursor: anyJson },
+    history: { entriesMax: 1_000, ageMaxMs: 7 * 24 * 3_600_000 },
+  }),
+} satisfies Record<string, Feature>;
+
+/** The paths of other wires that both commands serve: a document `x` of theirs is `doc:x` natively. */
+export function defaultEndpoints(): Endpoint[] {
+  return [yWebsocket()];
+}
+
+/** The type for `createClient<DefaultApp>()`. */
+export type DefaultApp = { readonly topics: typeof defaultTopics };

@@ -1,0 +1,2 @@
+export { type DefaultApp, defaultTopics } from "./app.ts";
+export type { PlexlineConfig } from "./config.ts";

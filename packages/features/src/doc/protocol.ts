@@ -1,0 +1,24 @@
+// The wire of the doc feature; PROTOCOL.md beside this file describes it.
+
+/** Kinds of binary messages. */
+export const DOC_KIND = {
+  update: 0,
+  syncRequest: 1,
+  syncResponse: 2,
+  awareness: 3,
+  part: 4,
+} as const;
+
+export type DocKind = (typeof DOC_KIND)[keyof typeof DOC_KIND];
+
+/** `input` of a `subscribe` to a document. */
+export interface DocInput {
+  /** Long messages may come in parts. */
+  readonly parts?: boolean;
+}
+
+/** Largest payload of a part, in bytes. */
+export const PART_BYTES_MAX = 256 * 1024;
+
+/** The update that changes nothing: no structs, no deletions. */
+export const EMPTY_UPDATE: Uint8Array = new Uint8Array([0, 0]);

@@ -1,0 +1,18 @@
+// The server halves of the features, for `createServer({ topics })`.
+
+export type { Schema, SchemaMap } from "./channel/schema.ts";
+export {
+  type ChannelAuthorizeRequest,
+  type ChannelFeature,
+  type ChannelOptions,
+  type ChannelTypes,
+  channel,
+} from "./channel/server.ts";
+export {
+  DEFAULT_DOC_LIMITS,
+  type DocAuthorizeRequest,
+  type DocFeature,
+  type DocLimits,
+  type DocOptions,
+  doc,
+} from "./doc/server.ts";

@@ -1,0 +1,98 @@
+import type {
+  BinaryMessage,
+  CallResult,
+  Position,
+  PublishResult,
+  ServerMessage,
+  SubscribeResult,
+} from "@plexline/protocol";
+import type { Principal } from "../auth/principal.ts";
+import type { UpgradeRequest } from "../platform/request.ts";
+import type { OutboxPolicy } from "./feature.ts";
+
+/**
+ * An endpoint owns a path and speaks its own messages there. The engine has authenticated whoever connects, and owns
+ * limits, outbox, heartbeat, expiry, revocation, drain and metrics: a session here is the same as any other, with a foreign codec.
+ *
+ * @example
+ * const echo: Endpoint = {
+ *   path: "/echo/:name",
+ *   onMessage(ws, message) {
+ *     ws.send(`${ws.request.params.name}: ${message}`);
+ *   },
+ * };
+ */
+export interface Endpoint {
+  /** Path with `:name` parts and an optional final `*`. */
+  readonly path: string;
+  /** Chooses among endpoints of one path; the first that matches, in the order of registration, gets the connection. */
+  match?(request: UpgradeRequest): boolean;
+  /** Name of a query parameter that may carry the token. Default: none may. */
+  readonly tokenParameter?: string;
+  /** Close code for a missing, bad or expired token, where the dialect's document names another than 4401. */
+  readonly unauthorizedCode?: number;
+  /**
+   * Subprotocols that it speaks. The first one offered that is among them is selected; browsers fail a connection whose
+   * offer is answered with none. Default: none is ever selected. A token may come as a further offer, `bearer.<token>`.
+   */
+  readonly subprotocols?: readonly string[];
+  /** Largest message, in bytes, where it differs from the server's. */
+  readonly messageBytesMax?: number;
+  /**
+   * What becomes of messages beyond the connection's rate: `refuse` (default) tells `onError` and drops them; `wait` takes
+   * them, and does not read the connection until there is room again.
+   */
+  readonly overRate?: "refuse" | "wait";
+  /**
+   * Sent when nothing else has been sent for `afterMs` milliseconds, for clients that watch for messages because their
+   * platform hides ping frames from them.
+   */
+  readonly keepAlive?: { readonly afterMs: number; readonly message: string | Uint8Array };
+  /** Somebody connected. May be async: their messages wait, bounded, until it settles. A throw closes with 1011. */
+  onConnect?(ws: EndpointSession, request: UpgradeRequest): void | Promise<void>;
+  onMessage?(ws: EndpointSession, message: string | Uint8Array): void | Promise<void>;
+  onClose?(ws: EndpointSession, code: number, reason: string): void;
+  /** A callback above threw, or the socket failed. The connection closes with 1011 afterwards if a callback threw. */
+  onError?(ws: EndpointSession, error: Error): void;
+  /** Serves plain HTTP on the path. */
+  onRequest?(request: Request, context: RequestContext): Response | Promise<Response>;
+}
+
+/** What an endpoint's HTTP side is given. */
+export interface RequestContext {
+  readonly params: Readonly<Record<string, string>>;
+  readonly remoteAddress: string;
+  /** Authenticates the request as a connection would be. Rejects with a PlexlineError. */
+  authenticate(): Promise<Principal>;
+}
+
+/** A session as an endpoint sees it. */
+export interface EndpointSession {
+  readonly id: string;
+  readonly principal: Principal;
+  readonly request: UpgradeRequest;
+  /** A place for the endpoint's own state of this connection. */
+  readonly data: Record<string, unknown>;
+  /** Sends through the bounded outbox; the default policy closes a connection that does not read. */
+  send(message: string | Uint8Array, outbox?: OutboxPolicy): void;
+  close(code: number, reason: string): void;
+  /** Subscribes this session to a topic; `translate` turns what happens there into a foreign message, or null for none. */
+  subscribe(
+    topic: string,
+    options: {
+      since?: Position | "start";
+      input?: unknown;
+      translate(message: ServerMessage | BinaryMessage): string | Uint8Array | null;
+    },
+  ): Promise<SubscribeResult>;
+  unsubscribe(topic: string): void;
+  publish(topic: string, event: string, payload: unknown, options?: { key?: string }): Promise<PublishResult>;
+  call(topic: string, command: string, input: unknown, options?: { key?: string }): Promise<CallResult>;
+  /**
+   * Sends a binary message to a subscribed topic's feature. Resolves when the room has taken it, which for what is logged
+   * does not mean durable: the `committed` messages that `translate` gets tell that.
+   */
+  sendBinary(topic: string, kind: number, payload: Uint8Array): Promise<void>;
+  /** Sets this session's presence on a subscribed topic. */
+  setPresence(topic: string, state: unknown): Promise<void>;
+}

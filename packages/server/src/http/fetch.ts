@@ -1,0 +1,111 @@
+import { PlexlineError } from "@plexline/protocol";
+import type { Authenticator } from "../auth/authenticator.ts";
+import { findCredentials } from "../auth/credentials.ts";
+import type { OriginCheck, OriginVerdict } from "../auth/origin.ts";
+import type { Endpoint, RequestContext } from "../feature/endpoint.ts";
+import { comparePaths, compilePath, matchPath } from "../platform/path.ts";
+import type { UpgradeRequest } from "../platform/request.ts";
+import { allowOrigin, isPreflight, preflightResponse } from "./cors.ts";
+
+export interface FetchOptions {
+  readonly endpoints: readonly Endpoint[];
+  readonly origin: OriginCheck;
+  readonly authenticator: Authenticator;
+  readonly cookie: string;
+  /** Health and admin pages; asked when no endpoint serves the path. */
+  readonly fallback: (request: Request) => Response | Promise<Response>;
+}
+
+/** What is told about every response, whoever made it. */
+const SECURITY_HEADERS: Readonly<Record<string, string>> = {
+  "X-Content-Type-Options": "nosniff",
+  "Referrer-Policy": "no-referrer",
+  "X-Frame-Options": "DENY",
+};
+
+/**
+ * Serves the HTTP side of endpoints. A foreign Host is refused, and so is a foreign Origin on anything but reading:
+ * pages that were pointed at this server by a name that is not its own must not act with its cookies.
+ */
+export function createFetch(options: FetchOptions) {
+  const routes = options.endpoints
+    .filter((endpoint) => endpoint.onRequest !== undefined)
+    .map((endpoint) => ({ endpoint, path: compilePath(endpoint.path) }))
+    .sort((left, right) => comparePaths(left.path, right.path));
+
+  /** The endpoint that serves a path; null when it is for the server's own pages. */
+  function find(rawPath: string) {
+    for (const { endpoint, path } of routes) {
+      const params = matchPath(path, rawPath);
+      if (params !== null) return { endpoint, params };
+    }
+    return null;
+  }
+
+  function answer(
+    request: Request,
+    { endpoint, params }: NonNullable<ReturnType<typeof find>>,
+    seen: UpgradeRequest,
+    verdict: OriginVerdict,
+  ): Response | Promise<Response> {
+    const isReading = request.method === "GET" || request.method === "HEAD";
+    if (!verdict.allowed && !(isReading && verdict.code === "ORIGIN_FORBIDDEN")) {
+      return errorResponse(403, new PlexlineError(verdict.code));
+    }
+    if (verdict.allowed && isPreflight(request)) return preflightResponse(request);
+    const { tokenParameter } = endpoint;
+    const context: RequestContext = {
+      params,
+      remoteAddress: seen.remoteAddress,
+      authenticate: () =>
+        options.authenticator.authenticate(
+          findCredentials(seen, {
+            cookie: options.cookie,
+            originAllowed: verdict.allowed && verdict.cookies,
+            ...(tokenParameter === undefined ? {} : { tokenParameter }),
+          }),
+        ),
+    };
+    return (endpoint.onRequest as NonNullable<Endpoint["onRequest"]>)(request, context);
+  }
+
+  return async function serve(request: Request, from: { readonly remoteAddress: string }): Promise<Response> {
+    const rawPath = new URL(request.url).pathname;
+    const found = find(rawPath);
+    const seen = toUpgradeRequest(request, rawPath, found?.params ?? {}, from.remoteAddress);
+    const verdict = options.origin.judge(seen.headers);
+    const made = await (found ? answer(request, found, seen, verdict) : options.fallback(request));
+    // A redirect, or what an endpoint has fetched elsewhere, has headers that cannot be changed.
+    const response = new Response(made.body, made);
+    allowOrigin(response, seen.headers.origin, verdict);
+    return withHeaders(response);
+  };
+}
+
+function toUpgradeRequest(
+  request: Request,
+  path: string,
+  params: Readonly<Record<string, string>>,
+  remoteAddress: string,
+): UpgradeRequest {
+  return {
+    method: request.method,
+    path,
+    query: new URL(request.url).searchParams,
+    headers: Object.fromEntries(request.headers),
+    subprotocols: [],
+    remoteAddress,
+    params,
+  };
+}
+
+function errorResponse(status: number, error: PlexlineError): Response {
+  return Response.json({ error: error.toBody() }, { status });
+}
+
+function withHeaders(response: Response): Response {
+  for (const [name, value] of Object.entries(SECURITY_HEADERS)) {
+    if (!response.headers.has(name)) response.headers.set(name, value);
+  }
+  return response;
+}

@@ -1,0 +1,44 @@
+import { type LogWindow, PlexlineError, type Position } from "@plexline/protocol";
+import { type Append, type Check, ConflictError, SNAPSHOT_CHUNK_BYTES_MAX } from "./storage.ts";
+
+/** Refuses an append whose epoch or expected offset does not hold in the log's present window. */
+export function assertAppend(append: Append, window: LogWindow): void {
+  const { topic, epoch, expectedOffset } = append;
+  if (epoch !== undefined && epoch !== window.epoch) {
+    throw new ConflictError(`the log ${topic} has epoch ${window.epoch}, not ${epoch}`);
+  }
+  if (expectedOffset !== undefined && expectedOffset !== window.head) {
+    throw new ConflictError(`the log ${topic} is at offset ${window.head}, not ${expectedOffset}`);
+  }
+}
+
+/** Refuses a commit that was made for another version of a value; 0 is the version of a key that does not exist. */
+export function assertCheck(check: Check, version: number): void {
+  if (check.version === version) return;
+  throw new ConflictError(`the key ${check.key} has version ${version}, not ${check.version}`);
+}
+
+/** Refuses a snapshot of another epoch, of entries that do not exist, or older than the stored one. */
+export function assertSnapshot(
+  topic: string,
+  position: Position,
+  window: LogWindow,
+  stored: Position | undefined,
+): void {
+  assertAppend({ topic, entries: [], epoch: position.epoch }, window);
+  if (position.offset > window.head) {
+    throw new ConflictError(`the snapshot of ${topic} is ahead of the log, which is at ${window.head}`);
+  }
+  if (stored !== undefined && position.offset < stored.offset) {
+    throw new ConflictError(`a newer snapshot of ${topic} exists, at offset ${stored.offset}`);
+  }
+}
+
+/** Refuses chunks larger than readers of a snapshot are promised. */
+export function assertChunks(chunks: readonly Uint8Array[]): void {
+  if (chunks.every((chunk) => chunk.length <= SNAPSHOT_CHUNK_BYTES_MAX)) return;
+  throw new PlexlineError("PAYLOAD_INVALID", {
+    message: `A chunk of a snapshot is larger than ${SNAPSHOT_CHUNK_BYTES_MAX} bytes.`,
+    fix: "Split the snapshot into smaller chunks.",
+  });
+}

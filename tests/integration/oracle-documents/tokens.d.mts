@@ -1,0 +1,1 @@
+export function tokenOf(user: string, n: number): string;
