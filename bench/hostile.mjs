@@ -32,8 +32,8 @@ async function buildCorpus() {
   return pathToFileURL(outfile).href;
 }
 
-async function startAttack(port, connections, core) {
-  const args = [here("harness/attackers.mjs"), String(port), await buildCorpus(), connections];
+async function startAttack(port, corpus, connections, core) {
+  const args = [here("harness/attackers.mjs"), String(port), corpus, connections];
   // An attacker's machine is not ours: here it gets what time the server and those who measure leave.
   const command = ["nice", "-n", "19", process.execPath, ...args];
   const child = start(core, command, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
@@ -91,6 +91,7 @@ async function main() {
   });
   await beAlone(print);
   const attackersCore = canPin() ? 1 : null;
+  const corpus = await buildCorpus();
   const entry = { name: "hostile-server", program: here("hostile-server.mjs") };
   // Not pinned: large updates are scanned in a worker thread so that another core can do it.
   const server = await startServer(entry, null);
@@ -106,7 +107,7 @@ async function main() {
   if (values.profile) await server.ask("profile");
   await sleep(SETTLE_MS);
   waits.take();
-  const stopAttack = await startAttack(server.port, values.connections, attackersCore);
+  const stopAttack = await startAttack(server.port, corpus, values.connections, attackersCore);
   await sleep(Number(values.seconds) * 1_000);
   const attacked = waits.take();
   if (values.profile) {

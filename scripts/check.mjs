@@ -15,7 +15,7 @@ const STEPS = {
   docs: script("check-docs.mjs"),
   examples: script("check-examples.mjs"),
   tidy: script("tidy.mjs"),
-  unit: [...TOOLS.vitest, "run", "--project", "unit"],
+  unit: [...TOOLS.vitest, "run", "--project", "unit", "--reporter=minimal"],
 };
 
 const skipped = process.argv

@@ -19,6 +19,7 @@ import { EndpointProtocol } from "./session/endpoint-protocol.ts";
 import { NativeProtocol } from "./session/native-protocol.ts";
 import { Sessions } from "./session/sessions.ts";
 import type { Socket } from "./session/socket.ts";
+import { SpentBursts } from "./session/spent-bursts.ts";
 import { createMemoryStorage } from "./storage/memory.ts";
 import type { Storage } from "./storage/storage.ts";
 import type { Logger } from "./telemetry/log.ts";
@@ -59,6 +60,7 @@ export class Engine {
   readonly connections = new Set<Connection>();
   readonly #parts: EngineParts;
   readonly #wheel: TimingWheel;
+  readonly #spentBursts: SpentBursts;
 
   constructor(parts: EngineParts) {
     const { storage, broker, authorizer, clock, random, limits, log, meter } = parts;
@@ -90,6 +92,7 @@ export class Engine {
       onRecovery: (result) => meter.recovery(result),
       onHandled: (feature, durationMs) => meter.handled(feature, durationMs),
     });
+    this.#spentBursts = new SpentBursts(limits.messagesPerSecondMax, limits.messagesBurstMax);
     this.sessions = new Sessions({ router: this.router, clock, random, limits });
   }
 
@@ -100,7 +103,7 @@ export class Engine {
       `ws_${random.id(9)}`,
       socket,
       credentials.request,
-      { clock, wheel: this.#wheel, limits, log, meter },
+      { clock, wheel: this.#wheel, limits, log, meter, spentBursts: this.#spentBursts },
       (ended) => this.connections.delete(ended),
     );
     this.connections.add(connection);

@@ -1,5 +1,5 @@
+import { createBoundedMap } from "../platform/bounded-map.ts";
 import type { Clock } from "../platform/clock.ts";
-import { createBoundedMap } from "./bounded-map.ts";
 import type { Principal } from "./principal.ts";
 
 /** Decisions of the last moments. `value` is never undefined. */

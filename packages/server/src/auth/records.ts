@@ -1,7 +1,7 @@
 import { parseTopic } from "@plexline/protocol";
+import { createBoundedMap } from "../platform/bounded-map.ts";
 import type { Commit, Storage } from "../storage/storage.ts";
 import { ConflictError } from "../storage/storage.ts";
-import { createBoundedMap } from "./bounded-map.ts";
 import { parseRecord, type ResourceRecord } from "./record.ts";
 
 export type RecordListener = (topic: string, record: ResourceRecord | null) => void;

@@ -2,8 +2,10 @@
 export interface TokenBucketOptions {
   /** Tokens that come back per second; more than 0. */
   readonly ratePerSecond: number;
-  /** Most tokens it holds, and what it starts with; at least 1. */
+  /** Most tokens it holds; at least 1. */
   readonly burst: number;
+  /** Tokens it starts with; less than 0 is a debt. Default: `burst`. */
+  readonly tokens?: number;
 }
 
 /** Counts what is allowed per time. Pure: the caller brings the time, in milliseconds of a clock that never goes back. */
@@ -17,12 +19,14 @@ export interface TokenBucket {
   force(nowMs: number): void;
   /** Milliseconds until `take(count)` would succeed; 0 if it would now, Infinity if `count` exceeds the burst. */
   retryAfterMs(nowMs: number, count?: number): number;
+  /** Tokens it holds now; less than 0 is a debt. */
+  tokens(nowMs: number): number;
   /** Whether all tokens are back: such a bucket may be forgotten, because a new one is the same. */
   isFull(nowMs: number): boolean;
 }
 
 /**
- * A token bucket that starts full.
+ * A token bucket that starts full, or with as many tokens as it is told.
  *
  * @throws RangeError for a rate or burst that could never let anything through.
  * @example
@@ -33,7 +37,7 @@ export function createTokenBucket(options: TokenBucketOptions, nowMs: number): T
   const { ratePerSecond, burst } = options;
   if (!(ratePerSecond > 0)) throw new RangeError("ratePerSecond must be more than 0.");
   if (!(burst >= 1)) throw new RangeError("burst must be at least 1.");
-  let tokens = burst;
+  let tokens = Math.min(options.tokens ?? burst, burst);
   let filledAtMs = nowMs;
 
   function fill(toMs: number): void {
@@ -57,6 +61,10 @@ export function createTokenBucket(options: TokenBucketOptions, nowMs: number): T
       fill(atMs);
       if (tokens >= count) return 0;
       return count > burst ? Number.POSITIVE_INFINITY : Math.ceil(((count - tokens) * 1000) / ratePerSecond);
+    },
+    tokens(atMs) {
+      fill(atMs);
+      return tokens;
     },
     isFull(atMs) {
       fill(atMs);

@@ -13,6 +13,7 @@ import { Outbox } from "./outbox.ts";
 import type { ConnectionProtocol } from "./protocol.ts";
 import { Reading } from "./reading.ts";
 import type { Socket, SocketHandlers } from "./socket.ts";
+import type { SpentBursts } from "./spent-bursts.ts";
 
 /** What the session layer counts. */
 export interface SessionMeter {
@@ -35,6 +36,7 @@ export interface ConnectionParts {
   readonly limits: Limits;
   readonly log: Logger;
   readonly meter: SessionMeter;
+  readonly spentBursts: SpentBursts;
 }
 
 /** Share of a token's remaining life after which the client is told to renew it. */
@@ -103,7 +105,7 @@ export class Connection implements SocketHandlers {
     );
     // What the peer sent while it was not read, pongs included, waited: it was not silent.
     this.#reading = new Reading(socket, () => this.#heartbeat.heard(clock.monotonicMs()));
-    this.#rate = new MessageRate(clock, limits, this.#reading);
+    this.#rate = new MessageRate(clock, limits, this.#reading, parts.spentBursts);
     this.#messageBytesMax = limits.messageBytesMax;
   }
 
@@ -132,7 +134,7 @@ export class Connection implements SocketHandlers {
   authenticated(principal: Principal): void {
     const { clock } = this.#parts;
     this.#handshakeTimer.cancel();
-    if (principal.kind !== "user") this.#rate.allowService();
+    this.#rate.authenticated(principal);
     this.#expiryTimer?.cancel();
     this.#expiryTimer = null;
     if (principal.expiresAtMs !== undefined) {

@@ -128,3 +128,48 @@ describe("binary messages above the rate", () => {
     expect(await timersAfter(20)).toEqual({ during: calm.during + 1, after: calm.after });
   });
 });
+
+describe("a person's burst", () => {
+  const flood = (client: RawClient, alias: number) => {
+    for (const number of upTo(300)) client.send(numbered(alias, number));
+  };
+
+  test("[L6] is not fresh on another connection: what the last one left and what has come back", async () => {
+    const { server, sink } = await start();
+    const first = await subscribe(server, "ada");
+    flood(first.client, first.alias);
+    await server.settle();
+    first.client.close();
+    await server.settle(1_000);
+    const before = sink.taken.length;
+
+    const second = await subscribe(server, "ada");
+    flood(second.client, second.alias);
+    await server.settle();
+    expect(sink.taken.length - before).toBeLessThanOrEqual(60);
+    await server.settle(1_000);
+    expect(sink.taken.length - before).toBeGreaterThan(60);
+  });
+
+  test("[L6] somebody else's is their own, and after a pause it is whole again", async () => {
+    const { server, sink } = await start();
+    const first = await subscribe(server, "ada");
+    flood(first.client, first.alias);
+    await server.settle();
+    first.client.close();
+    await server.settle();
+    let before = sink.taken.length;
+    const other = await subscribe(server, "ben");
+    flood(other.client, other.alias);
+    await server.settle();
+    expect(sink.taken.length - before).toBe(238);
+
+    other.client.close();
+    await server.settle(10_000);
+    before = sink.taken.length;
+    const again = await subscribe(server, "ada");
+    flood(again.client, again.alias);
+    await server.settle();
+    expect(sink.taken.length - before).toBe(238);
+  });
+});
