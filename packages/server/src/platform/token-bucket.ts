@@ -13,10 +13,11 @@ export interface TokenBucket {
   /** Takes `count` tokens (default 1) if that many are there; otherwise takes none and answers false. */
   take(nowMs: number, count?: number): boolean;
   /**
-   * Takes a token that need not be there: for what has to be accepted although it comes too fast. What is missing is a debt
-   * that has to come back before `take` succeeds again; the caller sees to it that it does not grow without end.
+   * Takes `count` tokens (default 1) that need not be there: for what has to be accepted although it comes too fast. What is
+   * missing is a debt that has to come back before `take` succeeds again; the caller sees to it that it does not grow
+   * without end.
    */
-  force(nowMs: number): void;
+  force(nowMs: number, count?: number): void;
   /** Milliseconds until `take(count)` would succeed; 0 if it would now, Infinity if `count` exceeds the burst. */
   retryAfterMs(nowMs: number, count?: number): number;
   /** Tokens it holds now; less than 0 is a debt. */
@@ -53,9 +54,9 @@ export function createTokenBucket(options: TokenBucketOptions, nowMs: number): T
       tokens -= count;
       return true;
     },
-    force(atMs) {
+    force(atMs, count = 1) {
       fill(atMs);
-      tokens -= 1;
+      tokens -= count;
     },
     retryAfterMs(atMs, count = 1) {
       fill(atMs);

@@ -5,10 +5,14 @@ import type { Clock, Timer } from "../platform/clock.ts";
 import type { Subscription } from "./subscription.ts";
 
 /**
- * Shortest time between two rounds of `committed` of one topic, in milliseconds. Nobody sees "saved" come a fortieth of a
- * second later, and at 40 a second they cost little beside the messages they speak of.
+ * Longest time by which a round of `committed` of one topic is put off after the one before, in milliseconds. Nobody sees
+ * "saved" come a fortieth of a second later, and at 40 a second they cost little beside the messages they speak of.
  */
 export const COMMITTED_INTERVAL_MS = 25;
+/** The same for a topic with few subscribers, to whom telling costs next to nothing. */
+export const COMMITTED_INTERVAL_MIN_MS = 5;
+/** From so many subscribers on the longest time counts; below it is in proportion. */
+const SUBSCRIBERS_OF_LONGEST = 100;
 
 /** The newest says all. Features cannot name this key by accident: theirs hold no line feed. */
 const NEWEST: OutboxPolicy = { policy: "coalesce", key: "\ncommitted" };
@@ -41,7 +45,7 @@ export class CommittedNotices {
     if (this.#isPlanned || this.#isClosed) return;
     const { clock } = this.#parts;
     this.#isPlanned = true;
-    const waitMs = this.#toldAtMs + COMMITTED_INTERVAL_MS - clock.monotonicMs();
+    const waitMs = this.#toldAtMs + this.#intervalMs - clock.monotonicMs();
     if (waitMs > 0) this.#timer = clock.setTimer(() => this.#tell(), waitMs);
     else clock.defer(() => this.#tell());
   }
@@ -64,6 +68,14 @@ export class CommittedNotices {
       this.#last = { offset, acked, publication: new Publication(message, null, NEWEST) };
     }
     return this.#last.publication;
+  }
+
+  get #intervalMs(): number {
+    const share = this.#parts.subscriptions.size / SUBSCRIBERS_OF_LONGEST;
+    return Math.min(
+      COMMITTED_INTERVAL_MS,
+      Math.max(COMMITTED_INTERVAL_MIN_MS, COMMITTED_INTERVAL_MS * share),
+    );
   }
 
   #tell(): void {

@@ -217,7 +217,7 @@ export class Connection implements SocketHandlers {
     if (!this.isOpen) return;
     const nowMs = this.#parts.clock.monotonicMs();
     this.#heartbeat.heard(nowMs);
-    if (this.#protocol.waitsForRate(data)) this.#rate.takeOrWait(nowMs);
+    if (this.#protocol.waitsForRate(data)) this.#rate.takeOrWait(nowMs, data.length);
     else if (!this.#rate.take(nowMs)) {
       this.#limit(data, nowMs);
       return;

@@ -129,6 +129,22 @@ describe("binary messages above the rate", () => {
   });
 });
 
+describe("large binary messages", () => {
+  const large = (alias: number, number: number, bytes: number) =>
+    Uint8Array.from([...numbered(alias, number), ...new Uint8Array(bytes)]);
+
+  test("[L6] count as one for every 16 KiB begun", async () => {
+    const { server, sink } = await start();
+    const { client, alias } = await subscribe(server, "ada");
+    for (const number of upTo(100)) client.send(large(alias, number, 40_000));
+    await server.settle();
+    // Three each, of what hello and subscribe have left.
+    expect(sink.taken).toHaveLength(80);
+    await server.settle(1_000);
+    expect(sink.taken.length).toBe(100);
+  });
+});
+
 describe("a person's burst", () => {
   const flood = (client: RawClient, alias: number) => {
     for (const number of upTo(300)) client.send(numbered(alias, number));

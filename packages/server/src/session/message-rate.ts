@@ -8,6 +8,9 @@ import type { SpentBursts } from "./spent-bursts.ts";
 /** A connection counts as exceeding its rate until it has kept to it for this long. */
 const CALM_MS = 2_000;
 
+/** A binary message counts as one for every so many bytes begun: reading and checking it costs accordingly. */
+const BYTES_PER_MESSAGE = 16 * 1024;
+
 /** How fast one connection may send, and what becomes of what comes faster: it is refused, or the sender has to wait. */
 export class MessageRate {
   readonly #clock: Clock;
@@ -52,8 +55,10 @@ export class MessageRate {
    * Counts a message that is taken in any case. Reading stops until another is allowed, so that the sender's own queue
    * fills and not ours: what the socket had read already is all that can come meanwhile.
    */
-  takeOrWait(nowMs: number): void {
-    this.#bucket.force(nowMs);
+  takeOrWait(nowMs: number, bytes: number): void {
+    // However large it was, a whole burst is all that it uses up.
+    const count = Math.min(Math.ceil(bytes / BYTES_PER_MESSAGE), this.#limits.messagesBurstMax);
+    this.#bucket.force(nowMs, Math.max(count, 1));
     const waitMs = this.#bucket.retryAfterMs(nowMs);
     // Not only when it ends: nobody hears that a socket is closed while it is not read.
     if (waitMs > 0) this.#leave(nowMs);
