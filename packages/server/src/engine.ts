@@ -100,7 +100,7 @@ export class Engine {
   accept(socket: Socket, credentials: Credentials, target: Target): Connection {
     const { random, clock, limits, log, meter, authenticator } = this.#parts;
     const connection = new Connection(
-      `ws_${random.id(9)}`,
+      `ws_${clock.nowMs()}_${random.id(9).replace(/[^a-z0-9]/gi, "")}`,
       socket,
       credentials.request,
       { clock, wheel: this.#wheel, limits, log, meter, spentBursts: this.#spentBursts },

@@ -13,6 +13,7 @@ import { createStorageCanary } from "./http/canary.ts";
 import { createFetch } from "./http/fetch.ts";
 import { createHealth } from "./http/health.ts";
 import { createPages } from "./http/pages.ts";
+import { openRequestSession } from "./http/request-session.ts";
 import { createMeter, createStatsSource } from "./meter.ts";
 import type { ServerOptions } from "./options.ts";
 import { systemClock } from "./platform/clock.ts";
@@ -123,6 +124,12 @@ export async function startNode(
       endpoints: options.endpoints ?? [],
       origin,
       authenticator,
+      open: (path, credentials) =>
+        openRequestSession(
+          (socket, shown, endpoint) => void engine.accept(socket, shown, { kind: "endpoint", endpoint }),
+          path,
+          credentials,
+        ),
       cookie,
       fallback: createPages({
         health: createHealth({ stats, readiness, metrics, clock }),

@@ -1,6 +1,7 @@
 import type {
   BinaryMessage,
   CallResult,
+  PlexlineError,
   Position,
   PublishResult,
   ServerMessage,
@@ -8,6 +9,7 @@ import type {
 } from "@plexline/protocol";
 import type { Principal } from "../auth/principal.ts";
 import type { UpgradeRequest } from "../platform/request.ts";
+import type { Logger } from "../telemetry/log.ts";
 import type { OutboxPolicy } from "./feature.ts";
 
 /**
@@ -29,8 +31,17 @@ export interface Endpoint {
   match?(request: UpgradeRequest): boolean;
   /** Name of a query parameter that may carry the token. Default: none may. */
   readonly tokenParameter?: string;
-  /** Close code for a missing, bad or expired token, where the dialect's document names another than 4401. */
-  readonly unauthorizedCode?: number;
+  /**
+   * How the engine closes a connection for an error, in the dialect's own code and words; null for the server's: the code of
+   * the error and its message. Not asked when the endpoint itself closes.
+   */
+  closeFor?(error: PlexlineError): { readonly code: number; readonly reason: string } | null;
+  /**
+   * When it is known who connects. `upgrade` (default): by the credentials of the request, before `onConnect`. `in-band`: the
+   * dialect's own messages bring the token, so that `onConnect` and `onMessage` come first and the session is nobody's until
+   * `authenticate` has resolved, which has to be within the handshake's time.
+   */
+  readonly authentication?: "upgrade" | "in-band";
   /**
    * Subprotocols that it speaks. The first one offered that is among them is selected; browsers fail a connection whose
    * offer is answered with none. Default: none is ever selected. A token may come as a further offer, `bearer.<token>`.
@@ -39,7 +50,7 @@ export interface Endpoint {
   /** Largest message, in bytes, where it differs from the server's. */
   readonly messageBytesMax?: number;
   /**
-   * What becomes of messages beyond the connection's rate: `refuse` (default) tells `onError` and drops them; `wait` takes
+   * What becomes of messages beyond the connection's rate: `refuse` (default) tells `onLimited` and drops them; `wait` takes
    * them, and does not read the connection until there is room again.
    */
   readonly overRate?: "refuse" | "wait";
@@ -51,6 +62,12 @@ export interface Endpoint {
   /** Somebody connected. May be async: their messages wait, bounded, until it settles. A throw closes with 1011. */
   onConnect?(ws: EndpointSession, request: UpgradeRequest): void | Promise<void>;
   onMessage?(ws: EndpointSession, message: string | Uint8Array): void | Promise<void>;
+  /** The session's token ends soon, after four fifths of its life: a dialect that can asks for another one. */
+  onTokenExpiring?(ws: EndpointSession): void;
+  /** A message came faster than the connection may send, with `overRate: "refuse"`: it is dropped. Default: nothing is told. */
+  onLimited?(ws: EndpointSession, error: PlexlineError): void;
+  /** What its log line of a connect says besides the user, the tenant and the path. */
+  logFields?(request: UpgradeRequest, principal: Principal): Readonly<Record<string, unknown>>;
   onClose?(ws: EndpointSession, code: number, reason: string): void;
   /** A callback above threw, or the socket failed. The connection closes with 1011 afterwards if a callback threw. */
   onError?(ws: EndpointSession, error: Error): void;
@@ -64,15 +81,29 @@ export interface RequestContext {
   readonly remoteAddress: string;
   /** Authenticates the request as a connection would be. Rejects with a PlexlineError. */
   authenticate(): Promise<Principal>;
+  /**
+   * Opens a session for this request, with the rights and limits of a connection but without a socket: what is sent to it
+   * goes nowhere. Rejects with a PlexlineError. Whoever opens one closes it.
+   */
+  open(): Promise<EndpointSession>;
 }
 
 /** A session as an endpoint sees it. */
 export interface EndpointSession {
+  /** `ws_<ms>_<random>`; its log lines have it as `connectionId`. */
   readonly id: string;
+  /** Throws while nobody is authenticated. */
   readonly principal: Principal;
+  readonly log: Logger;
   readonly request: UpgradeRequest;
   /** A place for the endpoint's own state of this connection. */
   readonly data: Record<string, unknown>;
+  /**
+   * Authenticates by a token of the dialect's own messages, or without one by what the request showed; later calls renew the
+   * session's authority. Rejects with a PlexlineError: of the token, CONNECTIONS_MAX, or FORBIDDEN where another one's token
+   * would take the session over. The connection stays open.
+   */
+  authenticate(token?: string): Promise<Principal>;
   /** Sends through the bounded outbox; the default policy closes a connection that does not read. */
   send(message: string | Uint8Array, outbox?: OutboxPolicy): void;
   close(code: number, reason: string): void;

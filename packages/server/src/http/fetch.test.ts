@@ -22,6 +22,7 @@ const serve = createFetch({
   origin: createOriginCheck({ allowedOrigins: ["https://app.example.com"] }),
   authenticator: authenticateWith(({ token }) => ({ id: token ?? "" })),
   cookie: "plexline_token",
+  open: () => Promise.reject(new Error("not here")),
   fallback: () => new Response("own page"),
 });
 

@@ -1,8 +1,8 @@
 import { PlexlineError } from "@plexline/protocol";
-import type { Authenticator } from "../auth/authenticator.ts";
+import type { Authenticator, Credentials } from "../auth/authenticator.ts";
 import { findCredentials } from "../auth/credentials.ts";
 import type { OriginCheck, OriginVerdict } from "../auth/origin.ts";
-import type { Endpoint, RequestContext } from "../feature/endpoint.ts";
+import type { Endpoint, EndpointSession, RequestContext } from "../feature/endpoint.ts";
 import { comparePaths, compilePath, matchPath } from "../platform/path.ts";
 import type { UpgradeRequest } from "../platform/request.ts";
 import { allowOrigin, isPreflight, preflightResponse } from "./cors.ts";
@@ -11,6 +11,8 @@ export interface FetchOptions {
   readonly endpoints: readonly Endpoint[];
   readonly origin: OriginCheck;
   readonly authenticator: Authenticator;
+  /** Opens a session for a request to the endpoint with this path. */
+  readonly open: (path: string, credentials: Credentials) => Promise<EndpointSession>;
   readonly cookie: string;
   /** Health and admin pages; asked when no endpoint serves the path. */
   readonly fallback: (request: Request) => Response | Promise<Response>;
@@ -54,17 +56,17 @@ export function createFetch(options: FetchOptions) {
     }
     if (verdict.allowed && isPreflight(request)) return preflightResponse(request);
     const { tokenParameter } = endpoint;
+    const credentials = () =>
+      findCredentials(seen, {
+        cookie: options.cookie,
+        originAllowed: verdict.allowed && verdict.cookies,
+        ...(tokenParameter === undefined ? {} : { tokenParameter }),
+      });
     const context: RequestContext = {
       params,
       remoteAddress: seen.remoteAddress,
-      authenticate: () =>
-        options.authenticator.authenticate(
-          findCredentials(seen, {
-            cookie: options.cookie,
-            originAllowed: verdict.allowed && verdict.cookies,
-            ...(tokenParameter === undefined ? {} : { tokenParameter }),
-          }),
-        ),
+      authenticate: () => options.authenticator.authenticate(credentials()),
+      open: () => options.open(endpoint.path, credentials()),
     };
     return (endpoint.onRequest as NonNullable<Endpoint["onRequest"]>)(request, context);
   }

@@ -116,7 +116,8 @@ export class Connection implements SocketHandlers {
     this.#messageBytesMax = Math.min(this.#parts.limits.messageBytesMax, protocol.messageBytesMax);
     this.#socket.setMessageBytesMax(this.#messageBytesMax);
     // Nobody is refused for a message that is too large only for those who are not known yet.
-    if (protocol.messageBytesMax > this.#messageBytesMax) this.#reading.pause("authentication");
+    if (!protocol.authenticatesInBand && protocol.messageBytesMax > this.#messageBytesMax)
+      this.#reading.pause("authentication");
     this.#socket.attach(this);
     this.#heartbeat.start();
     protocol.onOpen();
@@ -261,8 +262,8 @@ export class Connection implements SocketHandlers {
     this.#isFailing = true;
     this.#parts.meter.refused(error.code);
     this.log.info({ action: "ws.refuse", code: error.code, reason: error.message });
-    const closeCode = this.#protocol.onFailure(error);
-    this.#close(code ?? closeCode, closeReason(error.code, error.message));
+    const close = this.#protocol.onFailure(error);
+    this.#close(code ?? close.code, close.reason);
     // A peer that shows no sign of life will not answer a closing handshake either. What was said last leaves first.
     if (isDead) this.#parts.clock.defer(() => this.#socket.terminate());
   }
@@ -305,7 +306,10 @@ export class Connection implements SocketHandlers {
   }
 }
 
-/** The native close code of an error. */
-export function closeCodeOf(error: PlexlineError): number {
-  return CLOSE_CODE_OF_ERROR[error.code] ?? 4400;
+/** How the native wire closes for an error. */
+export function nativeClose(error: PlexlineError): { code: number; reason: string } {
+  return {
+    code: CLOSE_CODE_OF_ERROR[error.code] ?? 4400,
+    reason: closeReason(error.code, error.message),
+  };
 }

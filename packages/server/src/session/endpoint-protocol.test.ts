@@ -4,6 +4,9 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import type { Endpoint, EndpointSession } from "../feature/endpoint.ts";
 import { createSink, KEEP, REFUSE } from "./sink.fixture.ts";
 
+const unauthorized = ({ code }: PlexlineError) =>
+  code.startsWith("TOKEN") ? { code: 3000, reason: `${code} of ours` } : null;
+
 async function start(options: Partial<TestServerOptions> = {}) {
   const board = probe("board:{id}", { history: {} });
   const server = await createTestServer({ topics: { board }, ...options });
@@ -165,7 +168,7 @@ describe("an endpoint", () => {
     const { open } = await start();
     const connected: unknown[] = [];
     const onConnect = (ws: EndpointSession) => void connected.push(ws.id);
-    const { client: own } = await open({ unauthorizedCode: 3000, onConnect }, null);
+    const { client: own } = await open({ closeFor: unauthorized, onConnect }, null);
     expect(await own.ended()).toMatchObject({ code: 3000, reason: expect.stringMatching(/^TOKEN_MISSING/) });
     const { client: usual } = await open({ onConnect }, null);
     expect((await usual.ended()).code).toBe(4401);
@@ -174,7 +177,7 @@ describe("an endpoint", () => {
 
   test("[T5] [T6] expiry and revocation are the engine's: 4401 or the endpoint's own code, and 4403", async () => {
     const { server } = await start();
-    const endpoint = { path: "/foreign", unauthorizedCode: 3000 };
+    const endpoint = { path: "/foreign", closeFor: unauthorized };
     const expiring = server.issue("ada", { expiresAtMs: server.clock.nowMs() + 1_000 });
     const ada = await server.open({ token: expiring, endpoint });
     const bob = await server.open({ token: server.issue("bob"), endpoint });
@@ -199,13 +202,13 @@ describe("an endpoint", () => {
     expect((await client.ended()).code).toBe(4590);
   });
 
-  test("[L6] messages above the rate reach onError and not onMessage", async () => {
+  test("[L6] messages above the rate reach onLimited and not onMessage", async () => {
     const { server, open } = await start({ limits: { messagesBurstMax: 5 } });
     const heard: unknown[] = [];
     const errors: unknown[] = [];
     const { client } = await open({
       onMessage: (_ws, message) => void heard.push(message),
-      onError: (_ws, error) => void errors.push((error as PlexlineError).code),
+      onLimited: (_ws, { code }) => void errors.push(code),
     });
     for (let n = 0; n < 8; n += 1) client.send("m");
     await server.settle();
@@ -453,5 +456,67 @@ describe("an endpoint's session", () => {
     await world.server.settle();
     expect(world.server.app.stats()).toMatchObject({ sessions: 0, subscriptions: 0 });
     expect(world.board.events.at(-1)).toMatch(/^unsubscribe/);
+  });
+});
+
+describe("an endpoint whose messages bring the token", () => {
+  const inBand = (changes: Partial<Endpoint> = {}): Partial<Endpoint> => ({
+    authentication: "in-band",
+    async onMessage(ws, message) {
+      try {
+        const { id } = await ws.authenticate(String(message));
+        ws.send(`hello ${id}`);
+      } catch (error) {
+        ws.send(PlexlineError.from(error).code);
+      }
+    },
+    ...changes,
+  });
+
+  test("hears of nobody first, refuses a bad token and stays open, and then has a session", async () => {
+    const { server, open } = await start();
+    const seen: unknown[] = [];
+    const onConnect = (ws: EndpointSession) => {
+      try {
+        seen.push(ws.principal);
+      } catch (error) {
+        seen.push(PlexlineError.from(error).code);
+      }
+    };
+    const { client, received } = await open(inBand({ onConnect }), null);
+    expect(seen).toEqual(["INTERNAL"]);
+    client.send("nonsense");
+    await server.settle();
+    client.send(server.issue("ada"));
+    await server.settle();
+    expect(received).toEqual(["TOKEN_INVALID", "hello ada"]);
+    expect(server.app.stats()).toMatchObject({ connections: 1, sessions: 1 });
+  });
+
+  test("is renewed by the same user's token and not by another's", async () => {
+    const { server, open } = await start();
+    const expiring: string[] = [];
+    const { client, received } = await open(
+      inBand({ onTokenExpiring: (ws) => void expiring.push(ws.principal.id) }),
+      null,
+    );
+    client.send(server.issue("ada", { expiresAtMs: server.clock.nowMs() + 10_000 }));
+    await server.settle(9_000);
+    expect(expiring).toEqual(["ada"]);
+    client.send(server.issue("bob"));
+    client.send(server.issue("ada"));
+    await server.settle(10_000);
+    expect(received).toEqual(["hello ada", "FORBIDDEN", "hello ada"]);
+    expect(client.closed).toBeUndefined();
+  });
+
+  test("[H7] nobody stays without saying who they are", async () => {
+    const { server, open } = await start();
+    const closed: number[] = [];
+    const { client } = await open(inBand({ onClose: (_ws, code) => void closed.push(code) }), null);
+    await server.settle(10_001);
+    expect((await client.ended()).code).toBe(4508);
+    await server.settle();
+    expect(closed).toHaveLength(1);
   });
 });

@@ -11,8 +11,10 @@ import type { Endpoint, EndpointSession } from "../feature/endpoint.ts";
 import type { Limits } from "../platform/limits.ts";
 import type { UpgradeRequest } from "../platform/request.ts";
 import type { Router } from "../router/router.ts";
-import { type Connection, closeCodeOf, type SessionMeter } from "./connection.ts";
+import type { Logger } from "../telemetry/log.ts";
+import { type Connection, nativeClose, type SessionMeter } from "./connection.ts";
 import type { ConnectionProtocol } from "./protocol.ts";
+import { mayResume } from "./resume.ts";
 import type { Session } from "./session.ts";
 import type { Sessions } from "./sessions.ts";
 
@@ -45,6 +47,7 @@ export class EndpointProtocol implements ConnectionProtocol, EndpointSession {
   #translating: string | null = null;
   /** Messages that wait for `onConnect`; null once it has settled. */
   #early: (string | Uint8Array)[] | null = [];
+  #isOver = false;
 
   constructor(endpoint: Endpoint, connection: Connection, credentials: Credentials, parts: EndpointParts) {
     this.name = endpoint.path;
@@ -68,6 +71,14 @@ export class EndpointProtocol implements ConnectionProtocol, EndpointSession {
 
   get request(): UpgradeRequest {
     return this.#connection.request;
+  }
+
+  get log(): Logger {
+    return this.#connection.log;
+  }
+
+  get authenticatesInBand(): boolean {
+    return this.#endpoint.authentication === "in-band";
   }
 
   get messageBytesMax(): number {
@@ -94,30 +105,47 @@ export class EndpointProtocol implements ConnectionProtocol, EndpointSession {
   }
 
   onLimited(_data: string | Uint8Array, error: PlexlineError): void {
-    this.#endpoint.onError?.(this, error);
+    this.#guard(() => this.#endpoint.onLimited?.(this, error));
   }
 
   onClose(code: number, reason: string): void {
-    const session = this.#session;
-    if (!session) return;
     this.#guard(() => this.#endpoint.onClose?.(this, code, reason));
+    this.#isOver = true;
     // A foreign wire has no resume: the session ends with its connection.
-    this.#parts.sessions.detach(session, this.#connection, true);
+    if (this.#session) this.#parts.sessions.detach(this.#session, this.#connection, true);
   }
 
   ping(): void {
     this.#connection.pingSocket();
   }
 
-  onTokenExpiring(): void {}
+  onTokenExpiring(): void {
+    this.#guard(() => this.#endpoint.onTokenExpiring?.(this));
+  }
 
   onGoaway(): boolean {
     return false;
   }
 
-  onFailure(error: PlexlineError): number {
-    const code = closeCodeOf(error);
-    return code === 4401 ? (this.#endpoint.unauthorizedCode ?? code) : code;
+  onFailure(error: PlexlineError): { code: number; reason: string } {
+    return this.#endpoint.closeFor?.(error) ?? nativeClose(error);
+  }
+
+  async authenticate(token?: string): Promise<Principal> {
+    const { authenticator, meter } = this.#parts;
+    const credentials: Credentials =
+      token === undefined ? this.#credentials : { ...this.#credentials, token, source: "message" };
+    try {
+      const principal = await authenticator.authenticate(credentials);
+      if (!this.#connection.isOpen) throw new PlexlineError("CLIENT_CLOSED");
+      if (this.#session === null) this.#begin(principal);
+      else await this.#renew(this.#session, principal);
+      meter.authenticated("ok");
+      return principal;
+    } catch (error) {
+      meter.authenticated("refused");
+      throw PlexlineError.from(error, "TOKEN_INVALID");
+    }
   }
 
   send(message: string | Uint8Array, outbox?: OutboxPolicy): void {
@@ -170,27 +198,14 @@ export class EndpointProtocol implements ConnectionProtocol, EndpointSession {
   }
 
   async #connect(): Promise<void> {
-    const { authenticator, sessions, meter } = this.#parts;
-    let principal: Principal;
-    try {
-      principal = await authenticator.authenticate(this.#credentials);
-      if (!this.#connection.isOpen) return;
-      this.#session = sessions.attach(this.#connection, principal, mute).session;
-    } catch (error) {
-      meter.authenticated("refused");
-      this.#connection.fail(PlexlineError.from(error, "TOKEN_INVALID"));
-      return;
+    if (!this.authenticatesInBand) {
+      try {
+        await this.authenticate();
+      } catch (error) {
+        this.#connection.fail(PlexlineError.from(error));
+        return;
+      }
     }
-    meter.authenticated("ok");
-    this.#connection.authenticated(principal);
-    const { keepAlive } = this.#endpoint;
-    if (keepAlive) this.#connection.keepAlive(encoded(keepAlive.message), keepAlive.afterMs);
-    this.#connection.log.info({
-      action: "ws.connect",
-      userId: principal.id,
-      tenant: principal.tenant,
-      path: this.name,
-    });
     try {
       await this.#endpoint.onConnect?.(this, this.request);
     } catch (error) {
@@ -200,6 +215,32 @@ export class EndpointProtocol implements ConnectionProtocol, EndpointSession {
     const early = this.#early ?? [];
     this.#early = null;
     for (const data of early) this.#guard(() => this.#endpoint.onMessage?.(this, data));
+  }
+
+  #begin(principal: Principal): void {
+    this.#session = this.#parts.sessions.attach(this.#connection, principal, mute).session;
+    this.#connection.authenticated(principal);
+    const { keepAlive, logFields } = this.#endpoint;
+    if (keepAlive) this.#connection.keepAlive(encoded(keepAlive.message), keepAlive.afterMs);
+    this.#connection.log.info({
+      action: "ws.connect",
+      userId: principal.id,
+      tenant: principal.tenant,
+      path: this.name,
+      ...logFields?.(this.request, principal),
+    });
+  }
+
+  async #renew(session: Session, principal: Principal): Promise<void> {
+    if (!mayResume(session.principal, principal)) {
+      throw new PlexlineError("FORBIDDEN", {
+        message: "The token belongs to somebody else than the connection.",
+        fix: "Open a connection of its own for every user.",
+      });
+    }
+    session.principal = principal;
+    this.#connection.authenticated(principal);
+    await this.#parts.router.subscriptions.reauthorizeCaller(session);
   }
 
   /** Turns a message of a topic into foreign bytes. A translation that throws ends this connection and nothing else. */
@@ -219,7 +260,7 @@ export class EndpointProtocol implements ConnectionProtocol, EndpointSession {
 
   /** Runs a callback of the endpoint; what it throws ends this connection and nothing else. */
   #guard(callback: () => void | Promise<void>): void {
-    if (this.#session === null) return;
+    if (this.#isOver || (this.#session === null && !this.authenticatesInBand)) return;
     try {
       const pending = callback();
       if (pending) this.#connection.track(pending).catch((error: unknown) => this.#failed(error));

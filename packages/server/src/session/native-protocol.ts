@@ -16,7 +16,7 @@ import type { Limits } from "../platform/limits.ts";
 import { withDeadline } from "../router/deadline.ts";
 import type { Router } from "../router/router.ts";
 import type { TopicRegistry } from "../router/topic-registry.ts";
-import { type Connection, closeCodeOf, type SessionMeter } from "./connection.ts";
+import { type Connection, nativeClose, type SessionMeter } from "./connection.ts";
 import { credentialsOf, welcomeMessage } from "./handshake.ts";
 import { nativeEncoder } from "./native-encoder.ts";
 import type { ConnectionProtocol } from "./protocol.ts";
@@ -57,6 +57,10 @@ export class NativeProtocol implements ConnectionProtocol {
 
   get messageBytesMax(): number {
     return this.#parts.limits.messageBytesMax;
+  }
+
+  get authenticatesInBand(): boolean {
+    return true;
   }
 
   onOpen(): void {}
@@ -102,9 +106,9 @@ export class NativeProtocol implements ConnectionProtocol {
     return true;
   }
 
-  onFailure(error: PlexlineError): number {
+  onFailure(error: PlexlineError): { code: number; reason: string } {
     this.#send({ type: "error", error: error.toBody() });
-    return closeCodeOf(error);
+    return nativeClose(error);
   }
 
   #onText(text: string): void {

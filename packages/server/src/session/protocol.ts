@@ -9,6 +9,8 @@ export interface ConnectionProtocol {
   readonly session: Session | null;
   /** Largest message that it takes by itself, once it is known who speaks. */
   readonly messageBytesMax: number;
+  /** Whether messages come before it is known who speaks. Otherwise a socket may not be read until then. */
+  readonly authenticatesInBand: boolean;
   /** The socket is open. */
   onOpen(): void;
   onMessage(data: string | Uint8Array): void;
@@ -23,6 +25,6 @@ export interface ConnectionProtocol {
   onTokenExpiring(expiresAtMs: number): void;
   /** This node is about to stop. Answers whether the peer has been told and may leave by itself. */
   onGoaway(reconnectAfterMs: number): boolean;
-  /** Says in band why the connection is about to close, where the wire has words for it; returns the close code. */
-  onFailure(error: PlexlineError): number;
+  /** Says in band why the connection is about to close, where the wire has words for it; returns how to close. */
+  onFailure(error: PlexlineError): { readonly code: number; readonly reason: string };
 }
