@@ -7,6 +7,9 @@ export const DOC_KIND = {
   syncResponse: 2,
   awareness: 3,
   part: 4,
+  state: 5,
+  event: 6,
+  notice: 7,
 } as const;
 
 export type DocKind = (typeof DOC_KIND)[keyof typeof DOC_KIND];
@@ -19,6 +22,11 @@ export interface DocInput {
 
 /** Largest payload of a part, in bytes. */
 export const PART_BYTES_MAX = 256 * 1024;
+
+/** Longest name of an event, in characters. */
+export const EVENT_NAME_MAX = 64;
+/** Longest data of an event, in bytes of JSON. */
+export const EVENT_DATA_BYTES_MAX = 16 * 1024;
 
 /** The update that changes nothing: no structs, no deletions. */
 export const EMPTY_UPDATE: Uint8Array = new Uint8Array([0, 0]);

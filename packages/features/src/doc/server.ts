@@ -50,5 +50,6 @@ export function doc<const Template extends string>(
 /** What a message of a kind needs. One that clients do not send is refused by the room, whoever sends it. */
 function operationOf(kind: number): Operation {
   if (kind === DOC_KIND.update || kind === DOC_KIND.syncResponse) return "publish";
-  return kind === DOC_KIND.awareness ? "presence" : "subscribe";
+  if (kind === DOC_KIND.notice) return "publish";
+  return kind === DOC_KIND.awareness || kind === DOC_KIND.event ? "presence" : "subscribe";
 }
