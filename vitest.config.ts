@@ -11,8 +11,9 @@ export default defineConfig({
         ...source,
         test: {
           name: "unit",
+          setupFiles: ["scripts/fixed-seed.ts"],
           include: ["packages/*/src/**/*.test.ts", "apps/*/src/**/*.test.ts", "scripts/**/*.test.ts"],
-          testTimeout: 20_000,
+          testTimeout: 60_000,
           sequence: { groupOrder: 0 },
         },
       },

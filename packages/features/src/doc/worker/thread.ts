@@ -1,5 +1,5 @@
 /// <reference types="node" />
-import { setPriority } from "node:os";
+import { getPriority, setPriority } from "node:os";
 import { parentPort } from "node:worker_threads";
 import { PlexlineError } from "@plexline/protocol";
 import { scanUpdate } from "../update/scan.ts";
@@ -14,7 +14,7 @@ const BACKGROUND_PRIORITY = 10;
 
 // Where threads share a processor, whoever waits for the main thread must not wait for a long check as well. Only Linux
 // has priorities of threads: elsewhere it would be that of the whole process.
-if (process.platform === "linux") setPriority(0, BACKGROUND_PRIORITY);
+if (process.platform === "linux" && getPriority() < BACKGROUND_PRIORITY) setPriority(0, BACKGROUND_PRIORITY);
 
 parentPort?.on("message", (request: ThreadRequest) => {
   const transfer: ArrayBuffer[] = [];
