@@ -77,10 +77,10 @@ function registeredMetrics() {
   return new Map(found);
 }
 
-/** Every rule id in the name of a test is a rule of a PROTOCOL.md or of a dialect's page. */
+/** Every rule id in the name of a test is a rule of a PROTOCOL.md, of a dialect's page or of an HTTP API's. */
 function checkRules() {
   const protocols = [...documents].filter(
-    ([path]) => path.endsWith("PROTOCOL.md") || path.includes("/dialects/"),
+    ([path]) => /(?:PROTOCOL|HTTP)\.md$/.test(path) || path.includes("/dialects/"),
   );
   const rules = new Set(
     protocols.flatMap(([, text]) =>

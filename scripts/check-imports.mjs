@@ -38,8 +38,11 @@ const FEATURE_NODE = /^packages\/features\/src\/[\w-]+\/worker\/(?:thread|worker
 
 /** Yjs in the server's main thread would let one client's update block everybody. */
 const YJS = /^(?:yjs|y-protocols|lib0)(?:\/|$)/;
-/** The one file of the server side that may, because only a worker thread imports it. */
-const YJS_IN_THREAD = "packages/features/src/doc/worker/compact.ts";
+/** The files of the server side that may, because only a worker thread imports them. */
+const YJS_IN_THREAD = [
+  "packages/features/src/doc/worker/compact.ts",
+  "packages/features/src/doc/worker/render.ts",
+];
 const THREAD = "packages/features/src/doc/worker/thread.ts";
 const YJS_ALLOWED = /^apps\/|^packages\/(?:client|react|testing)\/|\/client\.ts$|\/client\//;
 
@@ -99,7 +102,7 @@ function rankProblem(path, target) {
 }
 
 function featureProblem(path, target) {
-  if (target === YJS_IN_THREAD && path !== THREAD)
+  if (YJS_IN_THREAD.includes(target) && path !== THREAD)
     return "it brings Yjs along; only the worker thread imports it";
   if (target === THREAD) return "it runs in a worker thread; worker-host.ts starts it";
   const from = path.split("/")[3];
@@ -112,7 +115,7 @@ function featureProblem(path, target) {
 
 function bareProblem(statement) {
   const { path, specifier } = statement;
-  if (YJS.test(specifier) && !isTest(path) && !YJS_ALLOWED.test(path) && path !== YJS_IN_THREAD) {
+  if (YJS.test(specifier) && !isTest(path) && !YJS_ALLOWED.test(path) && !YJS_IN_THREAD.includes(path)) {
     return "Yjs belongs to clients, tests and worker threads";
   }
   const sister = /^@plexline\/([\w-]+)(\/.*)?$/.exec(specifier);

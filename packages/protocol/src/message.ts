@@ -269,4 +269,6 @@ export interface BinaryMessage {
   readonly alias: number;
   readonly kind: number;
   readonly payload: Uint8Array;
+  /** On the server: it belongs to a feed that this subscriber asked for, and nobody else is handed it. Does not travel. */
+  readonly isFed?: true;
 }

@@ -15,7 +15,13 @@ export { adminPrincipal, servicePrincipal, staticTokens } from "./auth/static-to
 export type { Broker, Unsubscribe } from "./broker/broker.ts";
 export { createMemoryBroker, createMemoryBus, type MemoryBus } from "./broker/memory.ts";
 export type { OutboxPolicy } from "./broker/publication.ts";
-export type { Endpoint, EndpointSession, RequestContext } from "./feature/endpoint.ts";
+export type {
+  Endpoint,
+  EndpointSession,
+  ListedTopic,
+  RequestContext,
+  TopicPage,
+} from "./feature/endpoint.ts";
 export type {
   Binary,
   BinaryEntry,

@@ -14,6 +14,8 @@ import { createFetch } from "./http/fetch.ts";
 import { createHealth } from "./http/health.ts";
 import { createPages } from "./http/pages.ts";
 import { openRequestSession } from "./http/request-session.ts";
+import { createTopicList } from "./http/topic-list.ts";
+import { createTopicReset } from "./http/topic-reset.ts";
 import { createMeter, createStatsSource } from "./meter.ts";
 import type { ServerOptions } from "./options.ts";
 import { systemClock } from "./platform/clock.ts";
@@ -119,17 +121,22 @@ export async function startNode(
     overloaded: () => engine.connections.size >= limits.connectionsMax,
     onSocket: (socket, request, target) => void engine.accept(socket, credentialsOf(request, target), target),
   });
+  const { handlerTimeoutMs } = limits;
+  const asking = { records, authorizer, registry: engine.registry, storage, clock, handlerTimeoutMs };
   const http = createHttpServer({
     fetch: createFetch({
       endpoints: options.endpoints ?? [],
       origin,
       authenticator,
-      open: (path, credentials) =>
+      open: (path, credentials, onClose) =>
         openRequestSession(
           (socket, shown, endpoint) => void engine.accept(socket, shown, { kind: "endpoint", endpoint }),
           path,
           credentials,
+          onClose,
         ),
+      topics: createTopicList(asking),
+      reset: createTopicReset({ ...asking, liveTopics: engine.liveTopics }),
       cookie,
       fallback: createPages({
         health: createHealth({ stats, readiness, metrics, clock }),

@@ -93,6 +93,21 @@ describe("joining", () => {
     expect([handle.synced, room.pending.length]).toEqual([true, 2]);
   });
 
+  test("[DC19] [DC20] a state nobody asked for, events and notices are passed over, and so is a kind not known yet", () => {
+    const { client } = setUp();
+    const { handle, topic, text } = client.open();
+    const seen = record(handle);
+    const update = updateOf((doc) => doc.getText("t").insert(0, "no content"));
+    for (const kind of [DOC_KIND.state, DOC_KIND.event, DOC_KIND.notice, 8]) topic.receive(kind, update);
+    for (const part of splitOf(update, DOC_KIND.state, 10)) topic.receive(DOC_KIND.part, part);
+    topic.receive(DOC_KIND.event, new Uint8Array());
+    topic.receive(
+      DOC_KIND.update,
+      updateOf((doc) => doc.getText("t").insert(0, "content")),
+    );
+    expect([seen, handle.synced, text.toString()]).toEqual([[], true, "content"]);
+  });
+
   test("bytes that are no update are told as an error and disturb nothing else", () => {
     const { client } = setUp();
     const { handle, topic, text } = client.open();

@@ -1,6 +1,7 @@
-import type { LogWindow, Position } from "@plexline/protocol";
+import type { Position } from "@plexline/protocol";
 import type { TopicContext } from "@plexline/server";
-import { logChanged, readTail } from "./log-tail.ts";
+import { readStep } from "./log-step.ts";
+import { logChanged } from "./log-tail.ts";
 import { type DocumentSnapshot, decodeSnapshot, encodeSnapshot } from "./snapshot-format.ts";
 import type { Compacted, DocWorker } from "./worker/jobs.ts";
 
@@ -28,8 +29,6 @@ export interface Compaction {
   close(): Promise<void>;
 }
 
-type Window = Pick<LogWindow, "epoch" | "head">;
-
 interface Tail {
   readonly entries: number;
   readonly bytes: number;
@@ -37,8 +36,6 @@ interface Tail {
 
 /** So many times `compactAfterEntries` a snapshot is due however large it is. */
 const TAIL_FACTOR_MAX = 20;
-/** Updates that one job folds. More of them are folded in several steps, each with a snapshot of its own. */
-const STEP_BYTES_MAX = 64 * 1024 * 1024;
 const RETRY_MIN_MS = 5_000;
 const RETRY_MAX_MS = 900_000;
 
@@ -116,6 +113,7 @@ export function createCompaction(
     if (base && !isStillDue(base, head)) return;
     let from = base?.position.offset ?? 0;
     let snapshot = base?.update;
+    // Each step has a snapshot of its own.
     while (from < head) {
       const step = await readStep(topic, { epoch, head }, from);
       if (isClosed) return;
@@ -177,30 +175,6 @@ export function createCompaction(
       await writing.catch(() => {});
     },
   };
-}
-
-/** What one job folds. */
-interface Step {
-  readonly updates: readonly Uint8Array[];
-  /** Where each of them stands in the log. */
-  readonly offsets: readonly number[];
-  /** The offset up to which they are everything. */
-  readonly to: number;
-}
-
-/** Reads the entries after `from`, up to the head or as many as `STEP_BYTES_MAX` allows. */
-async function readStep(topic: TopicContext, window: Window, from: number): Promise<Step> {
-  const updates: Uint8Array[] = [];
-  const offsets: number[] = [];
-  let bytes = 0;
-  for await (const { offset, payload } of readTail(topic, window, from)) {
-    const isFull = updates.length > 0 && bytes + payload.length > STEP_BYTES_MAX;
-    if (isFull) return { updates, offsets, to: offsets.at(-1) ?? from };
-    updates.push(payload);
-    offsets.push(offset);
-    bytes += payload.length;
-  }
-  return { updates, offsets, to: window.head };
 }
 
 function sum(a: Tail, b: Tail): Tail {

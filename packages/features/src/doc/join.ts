@@ -1,7 +1,8 @@
 import type { Binary, TopicContext } from "@plexline/server";
 import { logChanged, readTail } from "./log-tail.ts";
-import { DOC_KIND, EMPTY_UPDATE, PART_BYTES_MAX } from "./protocol.ts";
-import { createSnapshotCache } from "./snapshot-cache.ts";
+import { partsOf } from "./parts.ts";
+import { DOC_KIND, EMPTY_UPDATE } from "./protocol.ts";
+import { createSnapshotCache, type SnapshotCache } from "./snapshot-cache.ts";
 import type { DocumentSnapshot } from "./snapshot-format.ts";
 import type { StateVector } from "./update/update-scan.ts";
 
@@ -23,9 +24,10 @@ export interface Joins {
 }
 
 /** Serves the joins of one document. While some run they share the bytes of one snapshot; nothing is kept afterwards. */
-export function createJoins(topic: TopicContext): Joins {
-  const snapshots = createSnapshotCache(topic);
-
+export function createJoins(
+  topic: TopicContext,
+  snapshots: SnapshotCache = createSnapshotCache(topic),
+): Joins {
   async function* whole(stateVector: StateVector): AsyncGenerator<Binary> {
     const release = snapshots.enter();
     try {
@@ -64,23 +66,4 @@ function beginning(snapshot: DocumentSnapshot, asker: StateVector): Uint8Array |
 function covers(vector: StateVector, other: StateVector): boolean {
   for (const [client, clock] of other) if ((vector.get(client) ?? 0) < clock) return false;
   return true;
-}
-
-/** A message as it is, or cut into `part`s if it is longer than one. */
-function* partsOf(message: Binary): Generator<Binary> {
-  if (message.payload.length <= PART_BYTES_MAX) {
-    yield message;
-    return;
-  }
-  // Every kind of a document is below 128: one byte.
-  const bytesMax = PART_BYTES_MAX - 2;
-  for (let at = 0; at < message.payload.length; at += bytesMax) {
-    const bytes = message.payload.subarray(at, at + bytesMax);
-    const isLast = at + bytesMax >= message.payload.length;
-    const payload = new Uint8Array(2 + bytes.length);
-    payload[0] = isLast ? 1 : 0;
-    payload[1] = message.kind;
-    payload.set(bytes, 2);
-    yield { kind: DOC_KIND.part, payload };
-  }
 }

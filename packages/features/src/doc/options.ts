@@ -61,7 +61,7 @@ export interface DocOptions<Template extends string = string> extends Partial<Do
   readonly authorize?: (request: DocAuthorizeRequest<Template>) => Decision | Promise<Decision>;
   /**
    * What each role may do. Default: `controller` and `write` write, `viewer`, `read` and `comment` read; all of them show
-   * their awareness.
+   * their awareness. A role that may `publish` may also `call`, which is how an empty document is seeded.
    */
   readonly roles?: Readonly<Record<string, readonly Operation[]>>;
   /** Role of those for whom nothing names one. Default `controller`, or `viewer` when `roles` are given. */
@@ -118,7 +118,8 @@ export interface ResolvedOptions {
 
 /** Fills in the defaults; throws a TypeError that names a mistake in the definition. */
 export function resolveOptions(template: string, options: Omit<DocOptions, "authorize">): ResolvedOptions {
-  const { roles = DEFAULT_ROLES, worker = sharedWorker } = options;
+  const { worker = sharedWorker } = options;
+  const roles = withCalls(options.roles ?? DEFAULT_ROLES);
   const defaultRole = options.defaultRole ?? (options.roles ? "viewer" : "controller");
   if (!Object.hasOwn(roles, defaultRole))
     throw new TypeError(
@@ -151,6 +152,15 @@ const sharedWorker: DocWorker = {
   scan: (update, limits) => sharedDocWorker().scan(update, limits),
   compact: (job) => sharedDocWorker().compact(job),
 };
+
+/** Whoever may write may also write the first content, which is a call [DC21]. */
+function withCalls(roles: ResolvedOptions["roles"]): ResolvedOptions["roles"] {
+  const entries = Object.entries(roles).map(([role, operations]) => {
+    const lacksCall = operations.includes("publish") && !operations.includes("call");
+    return [role, lacksCall ? [...operations, "call"] : operations];
+  });
+  return Object.fromEntries(entries);
+}
 
 function resolveLimits(template: string, options: Partial<DocLimits>): DocLimits {
   const limits: Record<keyof DocLimits, number> = { ...DEFAULT_DOC_LIMITS };

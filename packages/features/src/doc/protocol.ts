@@ -20,6 +20,18 @@ export interface DocInput {
   readonly parts?: boolean;
 }
 
+/** `input` of the command `seed`. */
+export interface SeedInput {
+  /** The first content of the document: an update in base64. */
+  readonly update: string;
+}
+
+/** What `seed` is answered. */
+export interface SeedOutput {
+  /** Whether the document was empty and has this content now. */
+  readonly seeded: boolean;
+}
+
 /** Largest payload of a part, in bytes. */
 export const PART_BYTES_MAX = 256 * 1024;
 

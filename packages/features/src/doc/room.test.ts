@@ -129,7 +129,7 @@ describe("updates of a document", () => {
     expect([page.acked(ada), text(page.logged())]).toEqual([2, "hello"]);
     expect(page.lines).toContainEqual({
       level: "debug",
-      action: "yjs.update",
+      action: "yjs.taken",
       userId: "ada",
       bytes: update.length,
     });
@@ -184,6 +184,42 @@ describe("updates of a document", () => {
     await page.update(ada, typed.updates[1]!);
     await settled();
     expect([page.topic.entries.length, page.acked(ada), text(page.logged())]).toEqual([2, 3, "hlo"]);
+  });
+
+  test.each(["update", "syncResponse"] as const)(
+    "[DC7] known structs are not handed on or stored again, whatever is said they were: %s",
+    async (kind) => {
+      const page = await openDoc();
+      for (const member of [ada, bob]) await page.subscribe(member);
+      await page.update(ada, createTyped(1).type("ada"));
+      // Bob's document has another text under Ada's ids; he deletes her last character and adds one of his own.
+      const forged = createTyped(1);
+      forged.type("bob");
+      const other = new Y.Doc();
+      other.clientID = 2;
+      Y.applyUpdate(other, forged.updates[0]!);
+      other.getText("t").delete(2, 1);
+      other.getText("t").insert(2, "!");
+      await page[kind](bob, Y.encodeStateAsUpdate(other));
+      await settled();
+      const stored = Y.decodeUpdate(page.topic.broadcasts[1]!.entry.payload);
+      expect(stored.structs.map(({ id }) => id.client)).toEqual([2]);
+      expect([...stored.ds.clients.keys()]).toEqual([1]);
+      expect([page.topic.entries.length, page.acked(bob), text(page.logged())]).toEqual([2, 1, "ad!"]);
+    },
+  );
+
+  test("[DC7] of what goes on behind known structs only the new ones are stored", async () => {
+    const page = await openDoc();
+    await page.subscribe(ada);
+    const typed = createTyped(1);
+    await page.update(ada, typed.type("one "));
+    typed.doc.getText("t").insert(0, "two ");
+    await page.update(ada, Y.encodeStateAsUpdate(typed.doc));
+    await settled();
+    const { structs } = Y.decodeUpdate(page.topic.broadcasts[1]!.entry.payload);
+    expect(structs.map(({ id, length }) => [id.clock, length])).toEqual([[4, 4]]);
+    expect([page.acked(ada), text(page.logged())]).toEqual([2, "two one "]);
   });
 
   test("[DC8] an update in a gap waits until it is covered, and is never stored as it is", async () => {

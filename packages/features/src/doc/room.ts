@@ -1,10 +1,13 @@
 import { PlexlineError } from "@plexline/protocol";
-import type { Room, Sender, TopicContext } from "@plexline/server";
+import type { Binary, Room, Sender, TopicContext } from "@plexline/server";
 import { createDocAwareness } from "./awareness/document-awareness.ts";
 import { createCompaction } from "./compaction.ts";
+import { decodeDocEvent } from "./event.ts";
 import { createJoins } from "./join.ts";
 import type { ResolvedOptions } from "./options.ts";
-import { DOC_KIND, type DocInput } from "./protocol.ts";
+import { DOC_KIND, type DocInput, type SeedOutput } from "./protocol.ts";
+import { readSeed } from "./seed.ts";
+import { createSnapshotCache } from "./snapshot-cache.ts";
 import { createDocumentState } from "./state/document-state.ts";
 import { createFeeds } from "./state/feeds.ts";
 import { createIntake } from "./state/intake.ts";
@@ -14,6 +17,7 @@ import { createRepair } from "./state/repair.ts";
 import type { Seat } from "./state/seat.ts";
 import { createSeats } from "./state/seats.ts";
 import { decodeStateVector } from "./update/state-vector.ts";
+import { createWholes } from "./whole.ts";
 
 /** Reads a document and serves it, for as long as somebody on this node uses it. */
 export async function openDocRoom(topic: TopicContext, options: ResolvedOptions): Promise<Room> {
@@ -34,7 +38,9 @@ function createParts(topic: TopicContext, options: ResolvedOptions) {
   const isWriter = (role: string): boolean =>
     Object.hasOwn(roles, role) && roles[role]?.includes("publish") === true;
   const seats = createSeats(topic, isWriter);
-  const joins = createJoins(topic);
+  const snapshots = createSnapshotCache(topic);
+  const joins = createJoins(topic, snapshots);
+  const wholes = createWholes(topic, worker, snapshots);
   const compaction = createCompaction(topic, worker, limits, () => state.owners, joins.renew);
   const requestSync = (seat: Seat): void => {
     // Whoever does not answer is not asked for ever.
@@ -65,7 +71,7 @@ function createParts(topic: TopicContext, options: ResolvedOptions) {
     loading: () => reader.loading,
   });
   const awareness = createDocAwareness(topic, { ...limits, leaveAfterMs: limits.awarenessLeaveAfterMs });
-  const feeds = createFeeds(topic, joins);
+  const feeds = createFeeds(topic, joins, wholes);
   return { seats, isWriter, repair, ledger, reader, clientsMax, intake, compaction, awareness, feeds };
 }
 
@@ -99,8 +105,9 @@ function createRoom(topic: TopicContext, { limits }: ResolvedOptions, parts: Par
     },
     async onMessage(sender, message) {
       assertOpen();
+      if (message.type === "call") return seed(parts, sender, message);
       if (message.type !== "binary") throw unsupported(message.type);
-      return receive(parts, limits, sender, message.kind, message.payload);
+      return receive(topic, parts, limits, sender, message);
     },
     onEntry(entry) {
       if (closed) return;
@@ -134,25 +141,52 @@ function createRoom(topic: TopicContext, { limits }: ResolvedOptions, parts: Par
 
 /** A binary message, by its kind. */
 function receive(
+  topic: TopicContext,
   { seats, intake, feeds, awareness, clientsMax }: Parts,
   { clockMax }: ResolvedOptions["limits"],
   sender: Sender,
-  kind: number,
-  payload: Uint8Array,
+  { kind, payload }: Binary,
 ): Promise<void> | undefined {
   const seat = seats.of(sender);
   if (kind === DOC_KIND.update || kind === DOC_KIND.syncResponse)
     return intake.receive(sender, seat, kind === DOC_KIND.syncResponse, payload);
-  if (kind !== DOC_KIND.syncRequest && kind !== DOC_KIND.awareness) throw unknownKind(kind);
+  if (kind === DOC_KIND.event || kind === DOC_KIND.notice) return relayEvent(topic, seat, { kind, payload });
+  if (kind !== DOC_KIND.syncRequest && kind !== DOC_KIND.awareness && kind !== DOC_KIND.state)
+    throw unknownKind(kind);
   if (!seat) throw new PlexlineError("NOT_SUBSCRIBED");
   if (kind === DOC_KIND.awareness) {
     awareness.onMessage(seat.member, payload);
-    return undefined;
+  } else if (kind === DOC_KIND.state) {
+    if (payload.length > 0) throw stateWithPayload();
+    feeds.requestState(seat);
+  } else {
+    feeds.request(seat, decodeStateVector(payload, { clientsMax: clientsMax(), clockMax }));
+    // Whoever asks for the document begins afresh with it [DC17].
+    seat.isStale = false;
   }
-  feeds.request(seat, decodeStateVector(payload, { clientsMax: clientsMax(), clockMax }));
-  // Whoever asks for the document begins afresh with it [DC17].
-  seat.isStale = false;
   return undefined;
+}
+
+/** Hands an `event` or a `notice` to all others, and keeps nothing of it [DC20]. */
+function relayEvent(topic: TopicContext, seat: Seat | undefined, { kind, payload }: Binary): undefined {
+  decodeDocEvent(payload);
+  topic.relay(
+    // The engine puts the topic's alias in.
+    { alias: 0, kind, payload },
+    { outbox: { policy: "drop-oldest" }, ...(seat ? { except: seat.member } : {}) },
+  );
+}
+
+/** The one command of documents [DC21]. */
+async function seed(
+  { isWriter, intake }: Parts,
+  sender: Sender,
+  { command, input }: { readonly command: string; readonly input: unknown },
+): Promise<SeedOutput> {
+  if (command !== "seed") throw new PlexlineError("COMMAND_UNKNOWN");
+  // A role may have been given calls without the right to write.
+  if (sender.sessionId !== null && !isWriter(sender.role)) throw new PlexlineError("FORBIDDEN");
+  return { seeded: await intake.seed(sender, readSeed(input)) };
 }
 
 function parseInput(input: unknown): DocInput {
@@ -165,10 +199,17 @@ function parseInput(input: unknown): DocInput {
   return parts === undefined ? {} : { parts };
 }
 
-function unsupported(type: "publish" | "call" | "presence"): PlexlineError {
+function unsupported(type: "publish" | "presence"): PlexlineError {
   return new PlexlineError("OPERATION_UNSUPPORTED", {
     message: `Documents take no ${type}.`,
     fix: "Send updates and awareness as binary messages.",
+  });
+}
+
+function stateWithPayload(): PlexlineError {
+  return new PlexlineError("MALFORMED_MESSAGE", {
+    message: "A state that a client sends is a question and has no payload.",
+    fix: "Send it empty; send updates as update or sync-response.",
   });
 }
 

@@ -5,6 +5,7 @@ import type { AccessRules, AuthorizeRequest } from "./access-rules.ts";
 import type { Operation } from "./operation.ts";
 import { decide, isExpired, type ResourceMode, recordFor } from "./policy.ts";
 import type { Principal } from "./principal.ts";
+import type { ResourceRecord } from "./record.ts";
 import type { RecordStore } from "./records.ts";
 import type { Revocations } from "./revocation.ts";
 
@@ -27,6 +28,16 @@ export interface Authorizer {
     topic: string,
     params: Readonly<Record<string, string>>,
   ): Promise<Access>;
+  /**
+   * The same for a topic of which the record is at hand, for lists: null where it would be refused. Nothing is cached, and no
+   * record is made. Rejects with TOKEN_EXPIRED and REVOKED.
+   */
+  accessBy(
+    record: ResourceRecord,
+    principal: Principal,
+    feature: AccessRules,
+    params: Readonly<Record<string, string>>,
+  ): Promise<Access | null>;
   /** Forgets what was decided for a principal, in one tenant or in all: the next call asks again. */
   revoke(principalId: string, tenant?: string): void;
   /** Stops listening to records and revocations. */
@@ -108,6 +119,15 @@ export function createAuthorizer(options: AuthorizerOptions): Authorizer {
       }
       if (answer === "forbidden") throw new PlexlineError("FORBIDDEN");
       return answer;
+    },
+    async accessBy(record, principal, feature, params) {
+      assertPrincipal(principal);
+      const decision = await askApplication(feature, { principal, topic: record.topic, params });
+      const answer = decide({ principal, record, nowMs: clock.nowMs(), mode: "strict" });
+      const byPolicy = answer.verdict === "allow" ? answer : null;
+      const grant = typeof decision === "string" ? { tenant: record.tenant, role: decision } : byPolicy;
+      const access = accessOf(decision === false ? null : grant, feature);
+      return access === "forbidden" ? null : access;
     },
     revoke: (principalId, tenant) => cache.dropPrincipal(principalId, tenant),
     close() {

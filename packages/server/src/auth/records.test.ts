@@ -168,6 +168,16 @@ describe("the store", () => {
     ]);
   });
 
+  test("records are listed by the beginning of their topics", async () => {
+    const records = createRecordStore(newStorage());
+    for (const topic of ["doc:a", "doc:b", "room:a", "do"]) await records.set(record(topic));
+    const topicsOf = async (options: Parameters<typeof records.list>[0]) =>
+      (await records.list(options)).map(({ topic }) => topic);
+    expect(await topicsOf({ prefix: "doc:" })).toEqual(["doc:a", "doc:b"]);
+    expect(await topicsOf({ prefix: "doc:", after: "doc:a" })).toEqual(["doc:b"]);
+    expect(await topicsOf({ prefix: "none:" })).toEqual([]);
+  });
+
   test("what the bounded cache forgot is read again", async () => {
     const records = createRecordStore(newStorage(), { cachedMax: 2 });
     for (let i = 0; i < 5; i += 1) await records.set(record(`doc:${i}`, { owner: `u${i}` }));

@@ -16,8 +16,11 @@ export interface RecordStore {
   create(record: ResourceRecord): Promise<boolean>;
   /** Removes a record; resolves with whether there was one. */
   delete(topic: string): Promise<boolean>;
-  /** Records in the order of their topics (by UTF-8 bytes), after the topic `after`; at most `limit`, default 100, most 1,000. */
-  list(options?: { after?: string; limit?: number }): Promise<readonly ResourceRecord[]>;
+  /**
+   * Records in the order of their topics (by UTF-8 bytes), after the topic `after`, of topics that start with `prefix`
+   * (default: all); at most `limit`, default 100, most 1,000.
+   */
+  list(options?: { prefix?: string; after?: string; limit?: number }): Promise<readonly ResourceRecord[]>;
   /** Hears of every change once it is durable. Returns the way to stop. */
   onChange(listener: RecordListener): () => void;
   /** Another node changed the record: it is read again when next needed, and listeners hear what it is now. */
@@ -112,8 +115,8 @@ export function createRecordStore(storage: Storage, options: { cachedMax?: numbe
         return true;
       });
     },
-    async list({ after, limit = 100 } = {}) {
-      const page = await storage.list(KEY_PREFIX, {
+    async list({ prefix = "", after, limit = 100 } = {}) {
+      const page = await storage.list(KEY_PREFIX + prefix, {
         ...(after === undefined ? {} : { after: KEY_PREFIX + after }),
         limit: Math.min(limit, LIST_MAX),
       });

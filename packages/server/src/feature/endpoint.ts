@@ -7,6 +7,7 @@ import type {
   ServerMessage,
   SubscribeResult,
 } from "@plexline/protocol";
+import type { Operation } from "../auth/operation.ts";
 import type { Principal } from "../auth/principal.ts";
 import type { UpgradeRequest } from "../platform/request.ts";
 import type { Logger } from "../telemetry/log.ts";
@@ -83,9 +84,41 @@ export interface RequestContext {
   authenticate(): Promise<Principal>;
   /**
    * Opens a session for this request, with the rights and limits of a connection but without a socket: what is sent to it
-   * goes nowhere. Rejects with a PlexlineError. Whoever opens one closes it.
+   * goes nowhere. Rejects with a PlexlineError. Whoever opens one closes it; `onClose` hears why the engine has ended it
+   * earlier: the token's end, a revocation, a stop.
    */
-  open(): Promise<EndpointSession>;
+  open(options?: { readonly onClose?: (error: PlexlineError) => void }): Promise<EndpointSession>;
+  /**
+   * Lists the topics whose address starts with `prefix` and that the caller may subscribe to, in the order of their addresses
+   * (by UTF-8 bytes), after the topic `after`. Only topics with a resource record are known to it. A page has at most `limit`
+   * topics, default 100, most 1,000, and may have fewer although more follow: `next` says where. Rejects with a PlexlineError.
+   */
+  topics(prefix: string, options?: { readonly after?: string; readonly limit?: number }): Promise<TopicPage>;
+  /**
+   * Ends the history of a topic's log, with its snapshot, and begins another one: in a new epoch, at offset 0. Subscribers on
+   * every node are told by `gap` with reason `reset`. The topic's record stays, and so does what its feature has stored beside
+   * the log. For the topic's owner, for services and administrators, as far as they may publish; others are FORBIDDEN.
+   */
+  reset(topic: string): Promise<Position>;
+}
+
+/** A topic that somebody may subscribe to. */
+export interface ListedTopic {
+  readonly topic: string;
+  readonly tenant: string;
+  /** User who owns it; null for those of the application itself. */
+  readonly owner: string | null;
+  /** What the caller may do with it. */
+  readonly operations: readonly Operation[];
+  /** The last durable entry of its log; null for a topic whose log is not on disk. */
+  readonly position: Position | null;
+}
+
+/** Some of the topics that somebody may subscribe to. */
+export interface TopicPage {
+  readonly topics: readonly ListedTopic[];
+  /** The `after` of the page that follows; null after the last one. */
+  readonly next: string | null;
 }
 
 /** A session as an endpoint sees it. */
@@ -107,6 +140,11 @@ export interface EndpointSession {
   /** Sends through the bounded outbox; the default policy closes a connection that does not read. */
   send(message: string | Uint8Array, outbox?: OutboxPolicy): void;
   close(code: number, reason: string): void;
+  /**
+   * From now on sends this when nothing else has been sent for `afterMs` milliseconds, in place of the endpoint's own
+   * `keepAlive`: for a wire on which it depends on the client what it takes.
+   */
+  keepAlive(message: string | Uint8Array, afterMs: number): void;
   /** Subscribes this session to a topic; `translate` turns what happens there into a foreign message, or null for none. */
   subscribe(
     topic: string,

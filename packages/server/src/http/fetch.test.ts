@@ -23,6 +23,8 @@ const serve = createFetch({
   authenticator: authenticateWith(({ token }) => ({ id: token ?? "" })),
   cookie: "plexline_token",
   open: () => Promise.reject(new Error("not here")),
+  topics: () => Promise.reject(new Error("not here")),
+  reset: () => Promise.reject(new Error("not here")),
   fallback: () => new Response("own page"),
 });
 

@@ -6,13 +6,21 @@ import type { Endpoint, EndpointSession, RequestContext } from "../feature/endpo
 import { comparePaths, compilePath, matchPath } from "../platform/path.ts";
 import type { UpgradeRequest } from "../platform/request.ts";
 import { allowOrigin, isPreflight, preflightResponse } from "./cors.ts";
+import type { TopicList } from "./topic-list.ts";
+import type { TopicReset } from "./topic-reset.ts";
 
 export interface FetchOptions {
   readonly endpoints: readonly Endpoint[];
   readonly origin: OriginCheck;
   readonly authenticator: Authenticator;
   /** Opens a session for a request to the endpoint with this path. */
-  readonly open: (path: string, credentials: Credentials) => Promise<EndpointSession>;
+  readonly open: (
+    path: string,
+    credentials: Credentials,
+    onClose?: (error: PlexlineError) => void,
+  ) => Promise<EndpointSession>;
+  readonly topics: TopicList;
+  readonly reset: TopicReset;
   readonly cookie: string;
   /** Health and admin pages; asked when no endpoint serves the path. */
   readonly fallback: (request: Request) => Response | Promise<Response>;
@@ -66,7 +74,10 @@ export function createFetch(options: FetchOptions) {
       params,
       remoteAddress: seen.remoteAddress,
       authenticate: () => options.authenticator.authenticate(credentials()),
-      open: () => options.open(endpoint.path, credentials()),
+      open: ({ onClose } = {}) => options.open(endpoint.path, credentials(), onClose),
+      topics: async (prefix, listOptions) =>
+        options.topics(await options.authenticator.authenticate(credentials()), prefix, listOptions),
+      reset: async (topic) => options.reset(await options.authenticator.authenticate(credentials()), topic),
     };
     return (endpoint.onRequest as NonNullable<Endpoint["onRequest"]>)(request, context);
   }

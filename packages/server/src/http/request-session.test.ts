@@ -1,3 +1,4 @@
+import type { PlexlineError } from "@plexline/protocol";
 import { createTestServer, probe } from "@plexline/testing";
 import { expect, onTestFinished, test } from "vitest";
 import { openRequestSession } from "./request-session.ts";
@@ -15,12 +16,13 @@ async function start() {
     remoteAddress: "127.0.0.1",
     params: {},
   };
-  const open = (token?: string) =>
+  const open = (token?: string, onClose?: (error: PlexlineError) => void) =>
     openRequestSession(
       (socket, credentials, endpoint) =>
         server.app.accept(socket, credentials, { kind: "endpoint", endpoint }),
       "/boards/:id",
       { request, ...(token === undefined ? {} : { token }) },
+      onClose,
     );
   return { server, open };
 }
@@ -51,4 +53,18 @@ test("who is not let in is told why", async () => {
   const { open } = await start();
   await expect(open()).rejects.toMatchObject({ code: "TOKEN_MISSING" });
   await expect(open("nonsense")).rejects.toMatchObject({ code: "TOKEN_INVALID" });
+});
+
+test("who is waiting hears why the engine has ended the session", async () => {
+  const { server, open } = await start();
+  const ends: string[] = [];
+  await open(server.issue("ada"), ({ code }) => ends.push(code));
+  await server.app.revocations.revokePrincipal({ tenant: "default", id: "ada" });
+  await server.settle();
+  const expiresAtMs = server.clock.nowMs() + 1_000;
+  await open(server.issue("bob", { expiresAtMs }), ({ code }) => ends.push(code));
+  await server.settle(120_000);
+  await open(server.issue("eve"), ({ code }) => ends.push(code));
+  await server.close();
+  expect(ends).toEqual(["REVOKED", "TOKEN_EXPIRED", "SHUTTING_DOWN"]);
 });

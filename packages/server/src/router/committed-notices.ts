@@ -55,9 +55,12 @@ export class CommittedNotices {
     this.#timer?.cancel();
   }
 
-  /** The notice; one object for all who stand at the same place, so that it is encoded once. */
-  publicationFor(offset: number, acked: number): Publication {
-    if (this.#last?.offset !== offset || this.#last.acked !== acked) {
+  /**
+   * The notice; one object for all who stand at the same place and share a codec, so that it is encoded once. A codec of its
+   * own hears every notice: where its client counts anew, the same numbers say something else.
+   */
+  publicationFor(offset: number, acked: number, isShared: boolean): Publication {
+    if (!isShared || this.#last?.offset !== offset || this.#last.acked !== acked) {
       const { alias } = this.#parts;
       const message: CommittedMessage = {
         type: "committed",

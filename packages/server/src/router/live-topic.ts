@@ -194,6 +194,13 @@ export class LiveTopic implements TopicContext {
     return position;
   }
 
+  /** Ends the log's history, and begins another one: the room restarts, and subscribers here and elsewhere hear `gap`. */
+  async reset(): Promise<Position> {
+    const position = await this.#needLog().reset();
+    this.#tellOthers({ kind: "head", position });
+    return position;
+  }
+
   broadcast(entry: NewBinaryEntry, options: BroadcastOptions = {}): Promise<Position> {
     const except = options.except && this.subscriptions.get(options.except.sessionId);
     return this.broadcasts.add(entry, except, options.relay);

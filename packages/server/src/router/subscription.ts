@@ -194,7 +194,8 @@ export class Subscription implements Subscriber {
   tellCommitted(): void {
     const position = this.#position;
     if (!this.#isServed || position === null || !this.#progress.takeNews(position.offset)) return;
-    this.#send(this.topic.committed.publicationFor(position.offset, this.#progress.acked));
+    const isShared = this.encoder.isShared === true;
+    this.#send(this.topic.committed.publicationFor(position.offset, this.#progress.acked, isShared));
   }
 
   /** Waits until its connection has room; false once it is not what `serving` stands for. */
@@ -204,7 +205,9 @@ export class Subscription implements Subscriber {
 
   /** Sends a message of any size when nothing waits before it; false, and it was not sent, as for `whenRoom`. */
   async sendWhenRoom(serving: object, { kind, payload }: Binary): Promise<boolean> {
-    return this.#inTurn(serving, () => this.sendMessage({ alias: this.topic.alias, kind, payload }));
+    return this.#inTurn(serving, () =>
+      this.sendMessage({ alias: this.topic.alias, kind, payload, isFed: true }),
+    );
   }
 
   /** What comes next is not what this connection has last: go on from the log. */

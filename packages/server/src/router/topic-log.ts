@@ -122,6 +122,14 @@ export class TopicLog {
     }
   }
 
+  /** Drops all entries and the snapshot, and begins anew in another epoch; resolves once the room has heard of it. */
+  async reset(): Promise<Position> {
+    const { storage, key } = this.#parts;
+    const { epoch, head } = await storage.reset(key);
+    await this.catchUp();
+    return { epoch, offset: head };
+  }
+
   /** Entries after `from`. */
   read(from: number, limits: { entriesMax: number; bytesMax: number }): Promise<Page> {
     return this.#parts.storage.read(this.#parts.key, from, limits);

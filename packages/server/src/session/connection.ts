@@ -44,6 +44,9 @@ const EXPIRY_NOTICE_SHARE = 0.8;
 /** Longest delay of one timer; longer waits are cut into several. */
 const TIMER_MAX_MS = 2_000_000_000;
 
+/** What WebSocket calls the end of a connection without a close frame. */
+const CONNECTION_LOST = 1006;
+
 const MUST_ARRIVE: OutboxPolicy = { policy: "close" };
 
 /**
@@ -158,7 +161,9 @@ export class Connection implements SocketHandlers {
 
   /** From now on sends this whenever nothing else has been sent for `afterMs`. Says nothing about the peer. */
   keepAlive(message: Encoded, afterMs: number): void {
+    if (!this.isOpen) return;
     const { clock, wheel } = this.#parts;
+    this.#keepAlive?.stop();
     this.#keepAlive = new KeepAlive(clock, wheel, afterMs, () => {
       // Behind a full socket something is on its way already.
       if (this.outbox.hasRoom) this.send(message);
@@ -245,7 +250,13 @@ export class Connection implements SocketHandlers {
     this.#parts.meter.connectionClosed(this.#protocol.name, code);
     const userId = this.#protocol.session?.principal.id;
     const durationMs = Math.round(this.#parts.clock.monotonicMs() - this.openedAtMs);
-    this.log.info({ action: "ws.disconnect", userId, code, reason, durationMs });
+    this.log.info({
+      action: "ws.disconnect",
+      userId,
+      code,
+      reason: reason || withoutReason(code),
+      durationMs,
+    });
     this.#protocol.onClose(code, reason);
     this.outbox.close();
     this.#onEnded(this);
@@ -261,11 +272,18 @@ export class Connection implements SocketHandlers {
     if (!this.isOpen || this.#isFailing) return;
     this.#isFailing = true;
     this.#parts.meter.refused(error.code);
-    this.log.info({ action: "ws.refuse", code: error.code, reason: error.message });
     const close = this.#protocol.onFailure(error);
+    this.#logFailure(error, close.reason);
     this.#close(code ?? close.code, close.reason);
     // A peer that shows no sign of life will not answer a closing handshake either. What was said last leaves first.
     if (isDead) this.#parts.clock.defer(() => this.#socket.terminate());
+  }
+
+  /** That nobody could be authenticated is an error of somebody's; the end of a token that was good is not. */
+  #logFailure({ code, message, retry }: PlexlineError, reason: string): void {
+    if (retry === "new-token" && !this.#isAuthenticated)
+      this.log.error({ action: "ws.error", error: reason, code, context: message });
+    else this.log.info({ action: "ws.refuse", code, reason: message });
   }
 
   #close(code: number, reason: string): void {
@@ -304,6 +322,11 @@ export class Connection implements SocketHandlers {
       this.#waitForExpiry(expiresAtMs, noticeAtMs, isTold || isDue);
     }, delayMs);
   }
+}
+
+/** What a log line says of a peer that gave no reason. */
+function withoutReason(code: number): string {
+  return code === CONNECTION_LOST ? "Connection lost" : "Client closed connection";
 }
 
 /** How the native wire closes for an error. */

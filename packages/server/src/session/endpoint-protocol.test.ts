@@ -257,6 +257,16 @@ describe("an endpoint", () => {
     expect(received).toEqual(["still here", "still here"]);
   });
 
+  test("a session's own keepAlive takes the place of the endpoint's", async () => {
+    const { server, open } = await start();
+    const { received } = await open({
+      keepAlive: { afterMs: 15_000, message: "endpoint" },
+      onConnect: (ws) => ws.keepAlive("session", 5_000),
+    });
+    await server.settle(21_000);
+    expect(received).toEqual(["session", "session", "session", "session"]);
+  });
+
   test("[L3] keepAlive says nothing of the client: a silent one is given up all the same", async () => {
     const { server, open } = await start();
     const { client, received } = await open({ keepAlive: { afterMs: 5_000, message: Uint8Array.of(0) } });

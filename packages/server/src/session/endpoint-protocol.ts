@@ -156,6 +156,10 @@ export class EndpointProtocol implements ConnectionProtocol, EndpointSession {
     this.#connection.close(code, reason);
   }
 
+  keepAlive(message: string | Uint8Array, afterMs: number): void {
+    this.#connection.keepAlive(encoded(message), afterMs);
+  }
+
   async subscribe(
     topic: string,
     options: Parameters<EndpointSession["subscribe"]>[1],

@@ -246,7 +246,8 @@ export class DocSync {
         if (whole !== undefined) this.#onBinary(whole.kind, whole.payload);
       } else if (kind === DOC_KIND.syncRequest) this.#sender.answer(payload);
       else if (kind === DOC_KIND.awareness) this.#relay?.receive(payload, this.topic);
-      else this.#onContent(kind, payload);
+      // Whatever else there is, events of other clients among it, is no content.
+      else if (kind === DOC_KIND.update || kind === DOC_KIND.syncResponse) this.#onContent(kind, payload);
     } catch (reason) {
       const error = PlexlineError.from(reason);
       if (error.code === "MESSAGE_TOO_LARGE") this.#fail(error);

@@ -59,7 +59,7 @@ describe("judging an update", () => {
     const state = stateWith(typed.type("a"));
     typed.doc.getText("t").insert(0, "b");
     const apart = scanned(Y.encodeStateAsUpdate(typed.doc));
-    expect(classify(state, apart, "ada", false)).toMatchObject({ kind: "contiguous", whole: true });
+    expect(classify(state, apart, "ada", false)).toMatchObject({ kind: "contiguous", whole: false });
   });
 
   test("[DC8] where the document ends inside a struct of the update, it is a gap", () => {

@@ -12,7 +12,7 @@ export type LeftCode = "UPDATE_GAP" | "CLIENT_ID_TAKEN";
 export type Verdict =
   /** There is nothing new in it. */
   | { readonly kind: "known" }
-  /** All of it can be taken. `whole`: all of it is worth storing; otherwise much of it is known. */
+  /** All of it can be taken. `whole`: all of it is worth storing; otherwise some of it is known. */
   | { readonly kind: "contiguous"; readonly taking: Taking; readonly whole: boolean }
   /** A sync-response of which only this can be taken, which may be nothing. `missing`: what may change that, see `Reach`. */
   | {
@@ -50,7 +50,7 @@ export function classify(state: View, { update, scan }: Scanned, user: string, i
   });
   if (missing.length === 0) {
     if (isEmpty(taking)) return { kind: "known" };
-    return { kind: "contiguous", taking, whole: !isResponse || isAllNew(scan, taking) };
+    return { kind: "contiguous", taking, whole: isAllNew(state, scan, taking, isResponse) };
   }
   return isResponse ? { kind: "partial", taking, left, missing } : { kind: "gap" };
 }
@@ -122,7 +122,19 @@ function isNew(state: View, { client, end }: SectionScan): boolean {
   return end > state.clockOf(client);
 }
 
-/** Whether an update holds nothing beside what is taken of it. */
-function isAllNew(scan: UpdateScan, { clocks, deletions }: Taking): boolean {
-  return clocks.size === scan.sections.length && countClocks(deletions) === countClocks(scan.deletions);
+/**
+ * Whether an update holds no structs beside those that are taken of it. What is known is never stored or handed on again: it
+ * need not be what it was, and somebody who joins meanwhile could have it first. A response, which tells all deletions, is
+ * not stored for those that are known.
+ */
+function isAllNew(
+  state: View,
+  scan: UpdateScan,
+  { clocks, deletions }: Taking,
+  isResponse: boolean,
+): boolean {
+  const hasNewStructs = scan.sections.every(
+    ({ client, from }) => clocks.has(client) && from >= state.clockOf(client),
+  );
+  return hasNewStructs && (!isResponse || countClocks(deletions) === countClocks(scan.deletions));
 }

@@ -2,6 +2,7 @@ import { PlexlineError } from "@plexline/protocol";
 import type { Sender, TopicContext } from "@plexline/server";
 import { assertMessageBytes, type ResolvedOptions } from "../options.ts";
 import { scanUpdate } from "../update/scan.ts";
+import type { UpdateScan } from "../update/update-scan.ts";
 import { createLane, type Lane } from "./lane.ts";
 import type { Arrival, Ledger } from "./ledger.ts";
 import type { Repair } from "./repair.ts";
@@ -19,7 +20,7 @@ export interface IntakeParts {
   readonly loading: () => Promise<void> | null;
 }
 
-/** The way of updates and sync-responses into a document: measured, counted, scanned, and then judged in their order. */
+/** The way of updates, sync-responses and seeds into a document: measured, counted, scanned, and then judged in their order. */
 export interface Intake {
   /**
    * Takes a message. Throws what refuses it. A member is told by `committed` and `error` what became of it; whoever is not
@@ -31,6 +32,11 @@ export interface Intake {
     isResponse: boolean,
     update: Uint8Array,
   ): Promise<void> | undefined;
+  /**
+   * Takes the first content of the document, within the limits of a sync-response [DC21]. Resolves when it is durable; with
+   * false if there is some already, when that is. Rejects with what refuses it, or when it could not be stored.
+   */
+  seed(sender: Sender, update: Uint8Array): Promise<boolean>;
 }
 
 export function createIntake({ topic, options, ledger, repair, clientsMax, loading }: IntakeParts): Intake {
@@ -38,20 +44,24 @@ export function createIntake({ topic, options, ledger, repair, clientsMax, loadi
   const commonLane = createLane();
 
   /** Scans a message and has it judged: at once if it is small and nothing of its sender is before it. */
-  const accept = (arrival: Arrival, lane: Lane): Promise<void> | undefined => {
+  const accept = (
+    arrival: Arrival,
+    lane: Lane,
+    judge: (arrival: Arrival, scan: UpdateScan) => void = ledger.judge,
+  ): Promise<void> | undefined => {
     const { isResponse, update } = arrival;
     measure(arrival);
     const scanLimits = isResponse ? { ...options.syncScan, clientsMax: clientsMax() } : options.updateScan;
     const isLong = update.length > limits.scanBytesMax;
     if (!isLong && lane.isFree && !loading()) {
-      ledger.judge(arrival, scanUpdate(update, scanLimits));
+      judge(arrival, scanUpdate(update, scanLimits));
       return undefined;
     }
     return lane.run(update.length, async () => {
       const scan = await (isLong ? worker.scan(update, scanLimits) : scanUpdate(update, scanLimits));
       await loading();
       if (topic.signal.aborted) throw new PlexlineError("SHUTTING_DOWN");
-      ledger.judge(arrival, scan);
+      judge(arrival, scan);
     });
   };
   /** Only what has been asked for may be long. */
@@ -91,11 +101,22 @@ export function createIntake({ topic, options, ledger, repair, clientsMax, loadi
       const arrival = { sender, seat: undefined, isResponse, update, settle, lossesWhenAsked: undefined };
       accept(arrival, commonLane)?.catch(reject);
     });
+  const seed = (sender: Sender, update: Uint8Array): Promise<boolean> =>
+    new Promise((resolve, reject) => {
+      let isSeeded = false;
+      const settle = (error?: PlexlineError): void => (error ? reject(error) : resolve(isSeeded));
+      // Nobody's seat: it is handed on to its sender's session too, which has no copy of it to begin with.
+      const nobodys = { seat: undefined, lossesWhenAsked: undefined };
+      accept({ ...nobodys, sender, isResponse: true, update, settle }, commonLane, (arrival, scan) => {
+        isSeeded = ledger.seed(arrival, scan);
+      })?.catch(reject);
+    });
 
   return {
     receive(sender, seat, isResponse, update) {
       if (seat) return receiveFrom(seat, sender, isResponse, update);
       return receiveOwn(sender, isResponse, update);
     },
+    seed,
   };
 }

@@ -56,6 +56,11 @@ export interface Ledger {
   readonly losses: number;
   /** Decides what becomes of a message and does it. Throws what refuses it. */
   judge(arrival: Arrival, scan: UpdateScan): void;
+  /**
+   * Takes the first content of the document [DC21]. False: there is some, durable or on its way, and nothing is changed; it
+   * settles when that is durable. Throws what refuses it.
+   */
+  seed(arrival: Arrival, scan: UpdateScan): boolean;
   /** The state has grown by what another node has stored. */
   onGrown(): void;
   /** The document is another one: what waits or is under way is answered. */
@@ -105,12 +110,14 @@ export function createLedger({ topic, options, state, repair, onCommitted }: Led
   const take = (arrival: Arrival, scan: UpdateScan, taking: Taking, whole: boolean, settle: Settle): void => {
     const { sender, seat, isResponse, update } = arrival;
     assertNewClients(state, limits, taking, isResponse, seat);
-    const payload = whole ? update : selectSections(update, scan, taking.clocks, taking.deletions);
+    const payload = whole
+      ? update
+      : selectSections(update, scan, taking.clocks, taking.deletions, state.clockOf);
     // Nobody may hold structs of a client id whose owner the log does not know: after a crash they could come to own it.
     const isClaim = [...taking.clocks.keys()].some((client) => !state.isClaimed(client));
     const flight = inFlight.enter(state.take(taking, sender.principal.id, !isClaim), payload.length, settle);
     const stored = (): UpdateScan => (whole ? scan : partOf(scan, taking));
-    topic.log.debug({ action: "yjs.update", userId: sender.principal.id, bytes: payload.length });
+    topic.log.debug({ action: "yjs.taken", userId: sender.principal.id, bytes: payload.length });
     commits.add(
       topic.broadcast(
         { kind: DOC_KIND.update, payload, sender },
@@ -183,6 +190,19 @@ export function createLedger({ topic, options, state, repair, onCommitted }: Led
       repair.onAnswer(seat, brought, missing.length === 0);
       leftOut.onAnswer(seat, missing);
     },
+    seed(arrival, scan) {
+      const { sender, update, settle } = arrival;
+      assertRoomInFlight();
+      if (inFlight.count > 0 || (topic.window?.head ?? 0) > 0) {
+        inFlight.afterAll(settle);
+        return false;
+      }
+      const verdict = classify(state, { update, scan }, sender.principal.id, false);
+      if (verdict.kind === "refused") throw clientIdTaken();
+      if (verdict.kind !== "contiguous") throw noSeed(verdict.kind === "known");
+      take(arrival, scan, verdict.taking, true, settle);
+      return true;
+    },
     onGrown,
     restart() {
       leftOut.clear();
@@ -209,6 +229,16 @@ function partOf(scan: UpdateScan, { clocks, deletions }: Taking): UpdateScan {
 
 function leftError(code: LeftCode): PlexlineError {
   return code === "UPDATE_GAP" ? gapError("what refers to it was left out") : clientIdTaken();
+}
+
+/** Nothing would wait for what a seed lacks: nobody has it. */
+function noSeed(isEmptyUpdate: boolean): PlexlineError {
+  return new PlexlineError("UPDATE_INVALID", {
+    message: isEmptyUpdate
+      ? "The update holds nothing."
+      : "The update refers to structs that it does not hold, and the document is empty.",
+    fix: "Seed a document with encodeStateAsUpdate() of a whole Y.Doc that has content.",
+  });
 }
 
 function clientIdTaken(): PlexlineError {

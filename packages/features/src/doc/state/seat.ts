@@ -27,6 +27,8 @@ export interface Seat extends Askable {
   isFed: boolean;
   /** The newest `sync-request` that came meanwhile. */
   nextVector: StateVector | undefined;
+  /** Stands for its last `state` until the answer is on its way; undefined when none is awaited. */
+  stateQuestion: object | undefined;
 }
 
 export function createSeat(topic: TopicContext, member: Member, parts: boolean): Seat {
@@ -44,6 +46,7 @@ export function createSeat(topic: TopicContext, member: Member, parts: boolean):
     questions: [],
     isFed: false,
     nextVector: undefined,
+    stateQuestion: undefined,
   };
 }
 

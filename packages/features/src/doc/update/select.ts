@@ -8,31 +8,40 @@ import { createWriter, type Writer, writeBytes, writeUint, writtenBytes } from "
  * same bytes, and all its deletions, none, or those given. A struct that such a clock lies in is left out.
  *
  * @param scan What `scanUpdate` found in the update.
+ * @param known From which clock on the structs of a client id are wanted; it lies between two of them. Default: from the first on.
  */
 export function selectSections(
   update: Uint8Array,
   scan: UpdateScan,
   clocks: StateVector,
   deletions: IdRanges | "all" | "none",
+  known: (client: number) => number = () => 0,
 ): Uint8Array {
-  const chosen: [SectionScan, Boundary][] = [];
+  const chosen: [SectionScan, Boundary, Boundary][] = [];
   for (const section of scan.sections) {
     const clock = clocks.get(section.client);
     if (clock === undefined || clock <= section.from) continue;
+    const begin = boundaryBefore(update, section, Math.max(known(section.client), section.from));
     const end = boundaryBefore(update, section, clock);
-    if (end.structs > 0) chosen.push([section, end]);
+    if (end.structs > begin.structs) chosen.push([section, begin, end]);
   }
   const writer = createWriter(update.length + 16);
   writeUint(writer, chosen.length);
-  for (const [section, end] of chosen) writeSection(writer, update, section, end);
+  for (const [{ client }, begin, end] of chosen) writeSection(writer, update, client, begin, end);
   if (deletions === "all") writeBytes(writer, update.subarray(scan.deletionsStart));
   else writeIdRanges(writer, deletions === "none" ? new Map() : deletions);
   return writtenBytes(writer);
 }
 
-function writeSection(writer: Writer, update: Uint8Array, section: SectionScan, end: Boundary): void {
-  writeUint(writer, end.structs);
-  writeUint(writer, section.client);
-  writeUint(writer, section.from);
-  writeBytes(writer, update.subarray(section.start, end.at));
+function writeSection(
+  writer: Writer,
+  update: Uint8Array,
+  client: number,
+  begin: Boundary,
+  end: Boundary,
+): void {
+  writeUint(writer, end.structs - begin.structs);
+  writeUint(writer, client);
+  writeUint(writer, begin.clock);
+  writeBytes(writer, update.subarray(begin.at, end.at));
 }

@@ -7,7 +7,7 @@ const SKIPPED_MAX = 20;
 
 /**
  * Folds a snapshot and the updates after it through a Y.Doc, which drops deleted content and joins what belongs together.
- * The only file of the server side that imports Yjs: it runs in a thread of its own. An update that Yjs throws at is left
+ * Imports Yjs, and so runs in a thread of its own. An update that Yjs throws at is left
  * out and named; whatever came from it is gone from the result, since folding then starts again without it.
  */
 export function compact({ snapshot, updates }: CompactJob): Compacted {

@@ -27,3 +27,24 @@ export interface DocWorker {
   /** Folds a snapshot and what came after it through a Y.Doc. */
   compact(job: CompactJob): Promise<Compacted>;
 }
+
+/** Types that the root of a document may have. */
+export type RootType = "text" | "array" | "map" | "xml";
+
+/** What a document is to be written as. */
+export interface RenderJob {
+  /** All of the document. */
+  readonly update: Uint8Array;
+  /** `json`: all its roots by their names. `text`: the text of one. */
+  readonly format: "json" | "text";
+  /** The root whose text it is. */
+  readonly name: string;
+  /** Types of roots that need not be guessed. */
+  readonly types: ReadonlyMap<string, RootType>;
+}
+
+/** Writes documents for those who have no Yjs. */
+export interface DocRenderer {
+  /** Rejects with PAYLOAD_INVALID if the root is of a type that has no text. */
+  render(job: RenderJob): Promise<string>;
+}

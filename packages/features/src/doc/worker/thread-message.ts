@@ -1,5 +1,6 @@
 import type { ErrorCode } from "@plexline/protocol";
 import type { ScanLimits } from "../update/update-scan.ts";
+import type { RenderJob } from "./jobs.ts";
 
 // What passes between the main thread and a worker thread: one request, one answer, then the next. The bytes of both are
 // handed over, not copied.
@@ -13,7 +14,8 @@ export type ThreadRequest =
       /** How long each of them is. */
       readonly lengths: readonly number[];
       readonly hasSnapshot: boolean;
-    };
+    }
+  | { readonly type: "render"; readonly job: RenderJob };
 
 export type ThreadAnswer =
   | { readonly ok: true; readonly result: unknown }

@@ -5,6 +5,7 @@ import { PlexlineError } from "@plexline/protocol";
 import { scanUpdate } from "../update/scan.ts";
 import { compact } from "./compact.ts";
 import { unpack } from "./packing.ts";
+import { render } from "./render.ts";
 import type { ThreadAnswer, ThreadRequest } from "./thread-message.ts";
 
 // What runs in a worker thread: carries out one request after the other.
@@ -25,6 +26,7 @@ parentPort?.on("message", (request: ThreadRequest) => {
 function answerTo(request: ThreadRequest, transfer: ArrayBuffer[]): ThreadAnswer {
   try {
     if (request.type === "scan") return { ok: true, result: scanUpdate(request.update, request.limits) };
+    if (request.type === "render") return { ok: true, result: render(request.job) };
     const result = compact(unpack(request));
     // A buffer that is not all the update's may belong to others as well.
     const { buffer } = result.update;

@@ -5,6 +5,7 @@ import { nestedTypes } from "../update/hostile.fixture.ts";
 import { scanUpdate } from "../update/scan.ts";
 import type { ScanLimits } from "../update/update-scan.ts";
 import { compact } from "./compact.ts";
+import { render } from "./render.ts";
 import {
   createDocWorker,
   type DocWorkerHost,
@@ -123,6 +124,21 @@ describe.runIf(isBuilt)("the worker threads of documents", () => {
     });
     expect((await next).stateVector.get(1)).toBeGreaterThan(0);
   });
+
+  test.runIf(existsSync(new URL("../../../dist/doc/worker/render.js", import.meta.url)))(
+    "a rendering gives what it gives here, refusals included, and takes no bytes away",
+    async () => {
+      const worker = create();
+      const update = Y.mergeUpdates(typed(20));
+      const job = { update, format: "json", name: "t", types: new Map() } as const;
+      expect(await worker.render(job)).toBe(render(job));
+      const text = { ...job, format: "text" } as const;
+      expect(await worker.render(text)).toBe(render(text));
+      const asArray = worker.render({ ...text, types: new Map([["t", "array"]]) });
+      await expect(asArray).rejects.toMatchObject({ code: "PAYLOAD_INVALID" });
+      expect(update.length).toBeGreaterThan(0);
+    },
+  );
 
   test("more jobs than are allowed are refused, and so are more bytes", async () => {
     const worker = create({ jobsMax: 2, jobsBytesMax: 100 });

@@ -2,7 +2,7 @@
 import { Worker } from "node:worker_threads";
 import { PlexlineError } from "@plexline/protocol";
 import type { UpdateScan } from "../update/update-scan.ts";
-import type { Compacted, DocWorker } from "./jobs.ts";
+import type { Compacted, DocRenderer, DocWorker } from "./jobs.ts";
 import { bytesOf, pack } from "./packing.ts";
 import type { ThreadAnswer, ThreadRequest } from "./thread-message.ts";
 
@@ -21,7 +21,7 @@ export interface DocWorkerOptions {
 }
 
 /** Worker threads for documents that can be ended. */
-export interface DocWorkerHost extends DocWorker {
+export interface DocWorkerHost extends DocWorker, DocRenderer {
   /** Ends the threads. Jobs that are not done reject with SHUTTING_DOWN, and so do later ones. */
   close(): Promise<void>;
 }
@@ -40,8 +40,8 @@ interface Job {
 }
 
 /**
- * Starts threads when there is work: one for scans and one for folding, so that nobody's update waits for another document
- * to be folded. They keep no process alive. After a crash or a missed deadline the job rejects (INTERNAL, HANDLER_TIMEOUT)
+ * Starts threads when there is work: one for scans, one for folding and one for rendering, so that nobody's update waits for
+ * another document to be folded. They keep no process alive. After a crash or a missed deadline the job rejects (INTERNAL, HANDLER_TIMEOUT)
  * and the next one gets a new thread.
  *
  * @example
@@ -60,6 +60,7 @@ export function createDocWorker(options: DocWorkerOptions = {}): DocWorkerHost {
   };
   const scans = createLane(limits);
   const folds = createLane(limits);
+  const renderings = createLane(limits);
   return {
     scan: (update, scanLimits) =>
       scans.run(update.length, () => {
@@ -68,8 +69,13 @@ export function createDocWorker(options: DocWorkerOptions = {}): DocWorkerHost {
         return { message: { type: "scan", update: copy, limits: scanLimits }, transfer: copy.buffer };
       }) as Promise<UpdateScan>,
     compact: (job) => folds.run(bytesOf(job), () => pack(job)) as Promise<Compacted>,
+    render: (job) =>
+      renderings.run(job.update.length, () => {
+        const update = new Uint8Array(job.update);
+        return { message: { type: "render", job: { ...job, update } }, transfer: update.buffer };
+      }) as Promise<string>,
     async close() {
-      await Promise.all([scans.close(), folds.close()]);
+      await Promise.all([scans.close(), folds.close(), renderings.close()]);
     },
   };
 }
@@ -77,7 +83,7 @@ export function createDocWorker(options: DocWorkerOptions = {}): DocWorkerHost {
 let shared: DocWorkerHost | undefined;
 
 /** The worker threads of this process, for all its documents. */
-export function sharedDocWorker(): DocWorker {
+export function sharedDocWorker(): DocWorker & DocRenderer {
   shared ??= createDocWorker();
   return shared;
 }
