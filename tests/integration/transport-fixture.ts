@@ -37,6 +37,7 @@ export function createRecorder(overrides: Overrides = {}) {
   const taken: Taken[] = [];
   const waiting: ((taken: Taken) => void)[] = [];
   const upgrade: UpgradeHandler = createUpgradeHandler({
+    nativePath: "/ws",
     endpoints: [],
     origin: { check: () => "ok" },
     clock: systemClock,

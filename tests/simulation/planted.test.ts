@@ -105,8 +105,9 @@ vi.mock("../../packages/server/src/router/committed-notices.ts", async (importOr
     await importOriginal<typeof import("../../packages/server/src/router/committed-notices.ts")>();
   class HastyNotices extends CommittedNotices {
     // Tells of the entry after those that the connection was handed.
-    override publicationFor(offset: number, acked: number) {
-      return super.publicationFor(planted.committedTooFar && offset > 0 ? offset + 1 : offset, acked);
+    override publicationFor(offset: number, acked: number, isShared: boolean) {
+      const told = planted.committedTooFar && offset > 0 ? offset + 1 : offset;
+      return super.publicationFor(told, acked, isShared);
     }
   }
   return { ...rest, CommittedNotices: HastyNotices };

@@ -1,5 +1,10 @@
+import { combined } from "@plexline/features/doc/combined";
+import { draft } from "@plexline/features/doc/draft";
+import { fabric } from "@plexline/features/doc/fabric";
+import { hocuspocus } from "@plexline/features/doc/hocuspocus";
+import { documentsApi } from "@plexline/features/doc/http";
 import { yWebsocket } from "@plexline/features/doc/y-websocket";
-import { channel, doc } from "@plexline/features/server";
+import { channel, doc, steps } from "@plexline/features/server";
 import type { Endpoint, Feature } from "@plexline/server";
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 
@@ -14,6 +19,7 @@ const anyJson: StandardSchemaV1<unknown> = {
  */
 export const defaultTopics = {
   doc: doc("doc:{name}"),
+  steps: steps("steps:{name}"),
   room: channel("room:{id}", {
     presence: true,
     state: true,
@@ -24,7 +30,7 @@ export const defaultTopics = {
 
 /** The paths of other wires that both commands serve: a document `x` of theirs is `doc:x` natively. */
 export function defaultEndpoints(): Endpoint[] {
-  return [yWebsocket()];
+  return [yWebsocket(), hocuspocus(), combined(), draft(), fabric(), ...documentsApi()];
 }
 
 /** The type for `createClient<DefaultApp>()`. */

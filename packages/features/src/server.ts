@@ -16,3 +16,11 @@ export {
   type DocOptions,
   doc,
 } from "./doc/server.ts";
+export {
+  DEFAULT_STEPS_LIMITS,
+  type StepsAuthorizeRequest,
+  type StepsFeature,
+  type StepsLimits,
+  type StepsOptions,
+  steps,
+} from "./steps/server.ts";

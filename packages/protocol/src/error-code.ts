@@ -25,6 +25,7 @@ export const RETRY_ADVICE = {
   ORIGIN_FORBIDDEN: "never",
   HOST_FORBIDDEN: "never",
   PATH_UNKNOWN: "never",
+  UPGRADE_REQUIRED: "never",
   TOPIC_INVALID: "never",
   TOPIC_UNKNOWN: "never",
   NOT_SUBSCRIBED: "never",

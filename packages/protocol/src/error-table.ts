@@ -59,6 +59,10 @@ const SERVER_TEXTS: ServerErrorTexts = {
     message: "Nothing is served at this path.",
     fix: "Check the path of the URL; the native protocol is at /ws by default.",
   },
+  UPGRADE_REQUIRED: {
+    message: "This path speaks WebSocket, and the request was plain HTTP.",
+    fix: "Connect with a WebSocket client; behind a proxy, let it pass on the headers Upgrade and Connection.",
+  },
   SUBSCRIPTIONS_MAX: {
     message: "The session has too many subscriptions.",
     fix: "Unsubscribe from some, or raise limits.subscriptionsMax.",

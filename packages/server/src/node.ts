@@ -33,6 +33,7 @@ import { createUpgradeHandler } from "./transport/upgrade.ts";
 
 /** Where the embedded store lives when nothing else is said. */
 const DEFAULT_DIRECTORY = ".plexline";
+const NATIVE_PATH = "/ws";
 
 /** One running node: everything between the listening port and the disk, wired. */
 export interface PlexlineNode {
@@ -105,7 +106,7 @@ export async function startNode(
     });
   };
   const upgrade = createUpgradeHandler({
-    ...(options.path === undefined ? {} : { nativePath: options.path }),
+    nativePath: options.path ?? NATIVE_PATH,
     endpoints: (options.endpoints ?? []).filter((endpoint) => endpoint.onConnect ?? endpoint.onMessage),
     origin: {
       check(request) {
@@ -126,6 +127,7 @@ export async function startNode(
   const http = createHttpServer({
     fetch: createFetch({
       endpoints: options.endpoints ?? [],
+      nativePath: options.path ?? NATIVE_PATH,
       origin,
       authenticator,
       open: (path, credentials, onClose) =>

@@ -18,10 +18,12 @@ const serve = createFetch({
     whoAmI,
     { path: "/who/*", onRequest: () => new Response("the rest") },
     { path: "/socket", onMessage() {} },
+    { path: "/socket/:room", match: ({ query }) => query.has("type"), onMessage() {} },
   ],
   origin: createOriginCheck({ allowedOrigins: ["https://app.example.com"] }),
   authenticator: authenticateWith(({ token }) => ({ id: token ?? "" })),
   cookie: "plexline_token",
+  nativePath: "/ws",
   open: () => Promise.reject(new Error("not here")),
   topics: () => Promise.reject(new Error("not here")),
   reset: () => Promise.reject(new Error("not here")),
@@ -47,9 +49,17 @@ describe("the HTTP side of endpoints", () => {
   test("the most specific path serves; what nobody serves is the server's own page", async () => {
     expect(await (await ask("/who/7")).json()).toEqual({ room: "7", user: null });
     expect(await (await ask("/who/7/8")).text()).toBe("the rest");
-    expect(await (await ask("/socket")).text()).toBe("own page");
     expect(await (await ask("/elsewhere")).text()).toBe("own page");
   });
+
+  test.each(["/socket", "/socket/7?type=x", "/ws"])(
+    "plain HTTP to %s, which speaks WebSocket, is told so",
+    async (path) => {
+      const response = await ask(path);
+      expect([response.status, response.headers.get("upgrade")]).toEqual([426, "websocket"]);
+      expect(await response.json()).toMatchObject({ error: { code: "UPGRADE_REQUIRED" } });
+    },
+  );
 
   test("a token counts by Authorization and by the parameter the endpoint names", async () => {
     expect(await (await ask("/who/7", { headers: { authorization: "Bearer bob" } })).json()).toMatchObject({

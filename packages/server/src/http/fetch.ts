@@ -11,6 +11,8 @@ import type { TopicReset } from "./topic-reset.ts";
 
 export interface FetchOptions {
   readonly endpoints: readonly Endpoint[];
+  /** Path of the native protocol; null where it is not served. */
+  readonly nativePath: string | null;
   readonly origin: OriginCheck;
   readonly authenticator: Authenticator;
   /** Opens a session for a request to the endpoint with this path. */
@@ -42,6 +44,19 @@ export function createFetch(options: FetchOptions) {
     .filter((endpoint) => endpoint.onRequest !== undefined)
     .map((endpoint) => ({ endpoint, path: compilePath(endpoint.path) }))
     .sort((left, right) => comparePaths(left.path, right.path));
+
+  const socketPaths = options.endpoints
+    .filter((endpoint) => endpoint.onRequest === undefined)
+    .map(({ path }) => path)
+    .concat(options.nativePath ?? [])
+    .map(compilePath);
+
+  /** What a request gets that no endpoint serves. */
+  function answerOwn(request: Request, rawPath: string): Response | Promise<Response> {
+    return socketPaths.some((path) => matchPath(path, rawPath) !== null)
+      ? upgradeRequired()
+      : options.fallback(request);
+  }
 
   /** The endpoint that serves a path; null when it is for the server's own pages. */
   function find(rawPath: string) {
@@ -87,7 +102,7 @@ export function createFetch(options: FetchOptions) {
     const found = find(rawPath);
     const seen = toUpgradeRequest(request, rawPath, found?.params ?? {}, from.remoteAddress);
     const verdict = options.origin.judge(seen.headers);
-    const made = await (found ? answer(request, found, seen, verdict) : options.fallback(request));
+    const made = await (found ? answer(request, found, seen, verdict) : answerOwn(request, rawPath));
     // A redirect, or what an endpoint has fetched elsewhere, has headers that cannot be changed.
     const response = new Response(made.body, made);
     allowOrigin(response, seen.headers.origin, verdict);
@@ -110,6 +125,14 @@ function toUpgradeRequest(
     remoteAddress,
     params,
   };
+}
+
+/** What a proxy that does not pass `Upgrade` on makes of every connection: the answer says so. */
+function upgradeRequired(): Response {
+  const response = errorResponse(426, new PlexlineError("UPGRADE_REQUIRED"));
+  response.headers.set("Connection", "Upgrade");
+  response.headers.set("Upgrade", "websocket");
+  return response;
 }
 
 function errorResponse(status: number, error: PlexlineError): Response {

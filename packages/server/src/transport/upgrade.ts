@@ -26,8 +26,8 @@ export interface OriginCheck {
 export type TakenTarget = Exclude<UpgradeTarget, { kind: "none" }>;
 
 export interface UpgradeOptions {
-  /** Path of the native protocol, null for none. Default `/ws`. */
-  readonly nativePath?: string | null;
+  /** Path of the native protocol, null for none. */
+  readonly nativePath: string | null;
   readonly endpoints: readonly Endpoint[];
   readonly origin: OriginCheck;
   readonly clock: Clock;
@@ -67,7 +67,7 @@ const INTERNAL_ERROR = 1011;
  */
 export function createUpgradeHandler(options: UpgradeOptions): UpgradeHandler {
   const limits: TransportLimits = { ...TRANSPORT_LIMITS, ...options.limits };
-  const { clock, log, endpoints, nativePath = "/ws", trustProxy = false } = options;
+  const { clock, log, endpoints, nativePath, trustProxy = false } = options;
   const dispatch = createDispatch({ nativePath, endpoints, log });
   const admission = createAdmission({ clock, limits, overloaded: () => options.overloaded?.() ?? false });
   const turns = createReadingTurns(clock);

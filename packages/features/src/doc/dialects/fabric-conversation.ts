@@ -1,0 +1,115 @@
+import { closeReason, PlexlineError, parseTopic } from "@plexline/protocol";
+import type { EndpointSession } from "@plexline/server";
+import { encodeAccessDenied, encodeConnected, encodeError } from "./fabric-frame.ts";
+import { type FabricMessage, parseFabricMessage } from "./fabric-message.ts";
+import type { FabricDocument, FabricMode } from "./fabric-mode.ts";
+import { closeCodeFor, isDenial, refusalOf, UNAUTHORIZED } from "./fabric-refusal.ts";
+
+export interface ConversationOptions {
+  readonly documentId: string;
+  readonly clientID: string;
+  readonly topic: (documentId: string) => string;
+  readonly modeOf: (ws: EndpointSession, documentId: string) => Promise<FabricMode>;
+}
+
+/** One connection of a fabric client. */
+export interface Conversation {
+  /** Greets the client and joins the connection's document; whoever may not stays, and is refused message by message. */
+  begin(): Promise<void>;
+  /** Takes a message of the client. Settles when the room has it, so that the engine reads no faster than rooms take. */
+  hear(message: string | Uint8Array): Promise<void>;
+}
+
+/** Documents of one connection. */
+export const DOCUMENTS_MAX = 16;
+
+export function createConversation(ws: EndpointSession, options: ConversationOptions): Conversation {
+  return new FabricConversation(ws, options);
+}
+
+class FabricConversation implements Conversation {
+  readonly #ws: EndpointSession;
+  readonly #options: ConversationOptions;
+  /** By their topics. */
+  readonly #documents = new Map<string, FabricDocument>();
+  /** Chosen before the first message is heard. */
+  #mode!: FabricMode;
+  #isOver = false;
+
+  constructor(ws: EndpointSession, options: ConversationOptions) {
+    this.#ws = ws;
+    this.#options = options;
+  }
+
+  async begin(): Promise<void> {
+    const { documentId, clientID, modeOf } = this.#options;
+    try {
+      this.#mode = await modeOf(this.#ws, documentId);
+      const document = this.#documentOf(documentId);
+      this.#send(encodeConnected(clientID, this.#mode.name));
+      await document.join();
+    } catch (reason) {
+      const error = PlexlineError.from(reason, "HANDLER_FAILED");
+      if (!isDenial(error)) this.#close(closeCodeFor(error), error);
+    }
+  }
+
+  async hear(text: string | Uint8Array): Promise<void> {
+    if (this.#isOver) return;
+    let message: FabricMessage;
+    try {
+      message = parseFabricMessage(text);
+    } catch (error) {
+      this.#send(encodeError(PlexlineError.from(error)));
+      return;
+    }
+    const documentId = message.documentId ?? this.#options.documentId;
+    try {
+      await this.#documentOf(documentId).hear(message);
+    } catch (error) {
+      this.#refuse(error, documentId, message.type === "sync");
+    }
+  }
+
+  #documentOf(documentId: string): FabricDocument {
+    const { clientID, topic: topicOf } = this.#options;
+    // The id is what anybody wrote.
+    const topic = parseTopic(topicOf(documentId), "The document's topic");
+    const known = this.#documents.get(topic);
+    if (known) return known;
+    // Documents that could not be joined do not count: their next message makes them anew.
+    for (const [other, { isJoined }] of this.#documents) if (!isJoined) this.#documents.delete(other);
+    if (this.#documents.size >= DOCUMENTS_MAX) throw tooManyDocuments();
+    const close = (code: number, error: PlexlineError) => queueMicrotask(() => this.#close(code, error));
+    const document = this.#mode.open({ ws: this.#ws, documentId, topic, clientID, close });
+    this.#documents.set(topic, document);
+    return document;
+  }
+
+  #refuse(reason: unknown, documentId: string, isSync: boolean): void {
+    const refusal = refusalOf(reason, { isSync });
+    if (refusal.does === "deny") this.#send(encodeAccessDenied());
+    else if (refusal.does === "tell") this.#send(encodeError(refusal.error, documentId));
+    else if (refusal.does === "close") this.#close(refusal.code, refusal.error);
+  }
+
+  #send(frame: string): void {
+    if (!this.#isOver) this.#ws.send(frame);
+  }
+
+  #close(code: number, error: PlexlineError): void {
+    if (this.#isOver) return;
+    const isUnauthorized = code === UNAUTHORIZED.code;
+    if (!isUnauthorized) this.#send(encodeError(error));
+    this.#isOver = true;
+    const reason = isUnauthorized ? UNAUTHORIZED.reason : closeReason(error.code, error.message);
+    this.#ws.close(code, reason);
+  }
+}
+
+function tooManyDocuments(): PlexlineError {
+  return new PlexlineError("SUBSCRIPTIONS_MAX", {
+    message: `A connection has at most ${DOCUMENTS_MAX} documents.`,
+    fix: "Open another connection for further documents.",
+  });
+}
