@@ -11,7 +11,7 @@ type Frame = string | Uint8Array;
 type Translate = (message: ServerMessage | BinaryMessage) => Frame | null;
 
 /** How the engine answers. */
-interface Script {
+export interface Script {
   readonly operations: readonly string[];
   /** Entries in the log of every topic. */
   readonly head: number;
