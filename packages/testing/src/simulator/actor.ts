@@ -3,7 +3,7 @@ import { type ChannelHandle, createChannelHandle } from "@plexline/features/chan
 import { createClient } from "@plexline/features/client";
 import { PlexlineError, type Position, type PushMessage } from "@plexline/protocol";
 import { createDocumentSeat, type DocumentSeat } from "./documents/seat.ts";
-import type { History, Publication, SeatName } from "./history.ts";
+import { type History, type Publication, type SeatName, UNTOLD_EPOCH } from "./history.ts";
 import { TOPICS, type TopicAddress } from "./topics.ts";
 import { watchWire } from "./wire.ts";
 import { tokenOf, type World } from "./world.ts";
@@ -159,7 +159,7 @@ function createSeat(client: Client, history: History, name: SeatName, fromStart:
   );
   topic.on("push", ({ offset, event, payload }: PushMessage) => {
     const { content } = payload as { content: number };
-    const position = offset === undefined ? null : { epoch: topic.position?.epoch ?? "unknown", offset };
+    const position = offset === undefined ? null : { epoch: topic.position?.epoch ?? UNTOLD_EPOCH, offset };
     history.note({ kind: "pushed", seat: name, event, content, position });
   });
   topic.on("gap", ({ position, reason }: { position: Position; reason: string }) =>

@@ -7,6 +7,12 @@ import type { Claim } from "./documents/seat.ts";
 export const SERVER = "server";
 
 /** Something that one handle of one client wants to be told of a topic. */
+/**
+ * Epoch of a push that came before its handle was told one: the reply to its subscribe was lost with a connection, and the
+ * session went on over another.
+ */
+export const UNTOLD_EPOCH = "untold";
+
 export interface SeatName {
   readonly client: string;
   readonly topic: string;

@@ -1,6 +1,6 @@
 import type { Position } from "@plexline/protocol";
 import type { Evidence } from "../checker.ts";
-import type { Happening, SeatName } from "../history.ts";
+import { type Happening, type SeatName, UNTOLD_EPOCH } from "../history.ts";
 import type { TopicAddress } from "../topics.ts";
 
 export function* checkSubscribers({ history, end, settings }: Evidence): Generator<string> {
@@ -35,13 +35,13 @@ class Reader {
 
   /** What is wrong with the next event; null when nothing is. */
   follow(event: Extract<Happening, { seat: SeatName }>): string | null {
-    const { cursor } = this;
     if (event.kind === "left") {
       this.cursor = null;
       return null;
     }
     const { position } = event;
     if (position === null) return null;
+    const cursor = this.cursor && inEpochOf(position, this.cursor);
     if (cursor === null) {
       this.cursor = position;
       return null;
@@ -63,6 +63,11 @@ class Reader {
       ? null
       : `saw ${told(position)} after ${told(cursor)}`;
   }
+}
+
+/** The cursor with the epoch that is told at last. */
+function inEpochOf({ epoch }: Position, cursor: Position): Position {
+  return cursor.epoch === UNTOLD_EPOCH ? { epoch, offset: cursor.offset } : cursor;
 }
 
 function isSame(a: Position | null, b: Position | null): boolean {
