@@ -169,7 +169,7 @@ export class LiveTopic implements TopicContext {
 
   /** Whether nothing of it is on its way into the log. */
   get isIdle(): boolean {
-    return this.broadcasts.isIdle;
+    return this.broadcasts.isIdle && (this.#topicLog?.isIdle ?? true);
   }
 
   /** A subscriber has been told of a gap. */

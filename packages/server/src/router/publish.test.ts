@@ -271,6 +271,27 @@ describe("idempotency keys", () => {
     expect([offsets(ada), board.runs]).toEqual([[1], 1]);
   });
 
+  test("[K3] a publication that waits for the disk holds its key, also while nobody uses the topic", async () => {
+    const storage = createFaultyStorage(createMemoryStorage({ random: createSeededRandom(1) }));
+    const { server } = await start({ storage });
+    const first = await server.connect("ada");
+    await publish(first, "quick");
+    storage.hold();
+    first.send({ type: "publish", ref: 1, topic: "board:1", event: "slow", key: "k" });
+    await server.settle(10_100);
+    expect(await first.next("reply", { ref: 1 })).toMatchObject({ error: { code: "HANDLER_TIMEOUT" } });
+    first.close();
+    await server.settle(90_000);
+    const again = await server.connect("ada");
+    again.send({ type: "publish", ref: 2, topic: "board:1", event: "slow", key: "k" });
+    await server.settle();
+    storage.release();
+    expect(await again.next("reply", { ref: 2 })).toMatchObject({
+      result: { position: { offset: 2 }, repeated: true },
+    });
+    expect(await publish(again, "next")).toMatchObject({ position: { offset: 3 } });
+  });
+
   test("[K4] a request that was refused frees its key", async () => {
     const { server } = await start();
     const ada = await server.connect("ada");

@@ -52,6 +52,8 @@ export class TopicLog {
   #catchUpAgain = false;
   /** Settles when it is known which entries the batch that is under way has become. */
   #committing: Promise<void> = Promise.resolve();
+  /** Events on their way into the log. */
+  #appending = 0;
   readonly #own = new UnannouncedOwn();
 
   constructor(parts: TopicLogParts) {
@@ -83,12 +85,21 @@ export class TopicLog {
     if (this.#catchUpAgain) void this.catchUp();
   }
 
+  /** Whether no event is on its way into the log. */
+  get isIdle(): boolean {
+    return this.#appending === 0;
+  }
+
   /** Commits an event with what must become durable together with it; resolves once it has been announced. */
   async append(event: LoggedEvent, also: Omit<Commit, "appends">): Promise<Position> {
     const { storage, key, topic, clock } = this.#parts;
     const atMs = clock.nowMs();
     const data = encodeEntry(event, atMs);
-    const positions = await storage.commit({ ...also, appends: [{ topic: key, entries: [{ data, atMs }] }] });
+    const commit = storage.commit({ ...also, appends: [{ topic: key, entries: [{ data, atMs }] }] });
+    this.#appending += 1;
+    const positions = await commit.finally(() => {
+      this.#appending -= 1;
+    });
     const position = positions[0] as Position;
     const entry = entryOf(topic, position.offset, event, atMs);
     // Out of turn only when another node appended too: then the push waits for its predecessors, and the caller for it.
