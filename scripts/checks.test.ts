@@ -82,6 +82,16 @@ describe("check-imports", () => {
     ["packages/features/src/doc/a.ts", 'import { x } from "@plexline/server";', 'only "import type"'],
     ["packages/features/src/doc/a.ts", 'import {\n  x,\n} from "@plexline/client";', 'only "import type"'],
     ["packages/features/src/doc/a.ts", 'export { x } from "../stream/b.ts";', "never import each other"],
+    [
+      "packages/features/src/doc/a.ts",
+      'export { x } from "../stream/protocol.ts";',
+      "never import each other",
+    ],
+    [
+      "packages/features/src/doc/dialects/a.ts",
+      'export { x } from "../../stream/room.ts";',
+      "never import each other",
+    ],
     ["packages/features/src/doc/a.ts", 'import * as Y from "yjs";', "Yjs belongs to clients"],
     ["packages/features/src/doc/worker/thread.ts", 'import * as Y from "yjs";', "Yjs belongs to clients"],
     ["packages/features/src/doc/a.ts", 'import { compact } from "./worker/compact.ts";', "brings Yjs along"],

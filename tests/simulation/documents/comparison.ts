@@ -12,9 +12,9 @@ export interface Copy {
 }
 
 /** The document that the entries of the log make, from the first to the last: snapshots are not looked at. */
-export function replayLog(disk: SimulatedDisk): Y.Doc {
+export function replayLog(disk: SimulatedDisk, storedTopic = STORED_TOPIC): Y.Doc {
   const doc = new Y.Doc();
-  for (const entry of disk.archive.get(STORED_TOPIC) ?? []) {
+  for (const entry of disk.archive.get(storedTopic) ?? []) {
     if (!isBinaryEntry(entry.data)) throw new Error(`Entry ${entry.offset} of the log is not binary.`);
     const { kind, payload } = decodeBinaryEntry(entry).entry;
     if (kind !== DOC_KIND.update && kind !== DOC_KIND.syncResponse)

@@ -1,6 +1,12 @@
 import { yWebsocket } from "../../../packages/features/src/doc/dialects/y-websocket.ts";
 import { doc } from "../../../packages/features/src/doc/server.ts";
-import { type App, authenticateWith, createServer } from "../../../packages/server/src/index.ts";
+import type { DocWorker } from "../../../packages/features/src/doc/worker/jobs.ts";
+import {
+  type App,
+  authenticateWith,
+  createServer,
+  type Endpoint,
+} from "../../../packages/server/src/index.ts";
 import { createNetwork, type Network } from "../../../packages/testing/src/network.ts";
 import { createSeededRandom, type SeededRandom } from "../../../packages/testing/src/random.ts";
 import { createSimulatorClock, type SimulatorClock } from "../../../packages/testing/src/simulator/clock.ts";
@@ -9,6 +15,7 @@ import {
   type SimulatedDisk,
   type SimulatedStorage,
 } from "../../../packages/testing/src/simulator/disk.ts";
+import { isAddressed, routeTo } from "./address.ts";
 
 /** Offered by sockets of the y-websocket path, in front of the user and the document's name. */
 export const Y_WEBSOCKET = "y-websocket";
@@ -16,8 +23,16 @@ export const TOPIC = "doc:1";
 /** The storage's name of it. */
 export const STORED_TOPIC = `default/${TOPIC}`;
 
+export interface DocumentWorldOptions {
+  /** Endpoints besides that of y-websocket, for each life of the server. Default: none. */
+  readonly endpoints?: () => readonly Endpoint[];
+  /** Does the heavy work of documents. Default: threads, whose answers come in a time that no seed repeats. */
+  readonly worker?: DocWorker;
+}
+
 interface Running {
   readonly app: App;
+  readonly endpoints: readonly Endpoint[];
   readonly storage: SimulatedStorage;
   end(): void;
 }
@@ -38,7 +53,7 @@ export interface DocumentWorld {
 
 const authenticator = authenticateWith(({ token }) => ({ id: token ?? "" }));
 
-export function createDocumentWorld(seed: number): DocumentWorld {
+export function createDocumentWorld(seed: number, options: DocumentWorldOptions = {}): DocumentWorld {
   const clock = createSimulatorClock();
   const random = createSeededRandom(seed);
   const disk = createSimulatedDisk(random.fork());
@@ -52,6 +67,11 @@ export function createDocumentWorld(seed: number): DocumentWorld {
     delayMs: () => delays.integer(20),
     accept(socket, request) {
       if (running === null) throw new Error("Nobody listens.");
+      if (isAddressed(request)) {
+        const { credentials, target } = routeTo(running.endpoints, request);
+        running.app.accept(socket, credentials, target);
+        return;
+      }
       const [dialect, token, name = ""] = request.subprotocols;
       if (dialect !== Y_WEBSOCKET || token === undefined) {
         running.app.accept(socket, { request });
@@ -70,9 +90,11 @@ export function createDocumentWorld(seed: number): DocumentWorld {
     if (running !== null) return;
     const life = clock.life();
     const storage = disk.open(life.clock);
+    const endpoints = [endpoint, ...(options.endpoints?.() ?? [])];
+    const { worker } = options;
     const app = createServer({
-      topics: { page: doc("doc:{id}") },
-      endpoints: [endpoint],
+      topics: { page: doc("doc:{id}", worker === undefined ? {} : { worker }) },
+      endpoints,
       auth: authenticator,
       storage,
       resources: "auto",
@@ -82,7 +104,7 @@ export function createDocumentWorld(seed: number): DocumentWorld {
     const started = app.start();
     await clock.run(500);
     await started;
-    running = { app, storage, end: life.end };
+    running = { app, endpoints, storage, end: life.end };
   }
 
   return {
