@@ -11,9 +11,12 @@ const report = await runDocumentOracle({
 for (const violation of report.violations) console.log(violation);
 console.log(describeDocumentReport(report));
 
-const { killsInFlight, saves, snapshots } = report;
+const { kills: killed, killsInFlight, saves, savesOn, snapshots } = report;
 const isEnough =
-  killsInFlight >= report.kills * 0.3 && saves >= report.kills * 50 && snapshots >= report.kills;
+  killsInFlight >= killed * 0.3 &&
+  saves >= killed * 50 &&
+  Object.values(savesOn).every((count) => count >= killed * 3) &&
+  snapshots >= killed;
 if (!isEnough)
   console.log("Too few kills fell on commits in flight, or too few saves or snapshots came between them.");
 process.exit(report.violations.length === 0 && isEnough ? 0 : 1);

@@ -38,7 +38,7 @@ describe("the oracle of documents", () => {
   });
 });
 
-test("a server killed while its documents are edited has every saved edit, on both wires [DC6] [DC7] [DC18] [B8] [YW9]", {
+test("a server killed while its documents are edited has every saved edit, on each wire [DC6] [DC7] [DC18] [B8] [YW9] [HP8]", {
   timeout: 180_000,
 }, async () => {
   const seed = Date.now() % 1_000_000;
@@ -48,5 +48,6 @@ test("a server killed while its documents are edited has every saved edit, on bo
   expect(report.kills).toBe(20);
   expect(report.killsInFlight / report.kills).toBeGreaterThanOrEqual(0.3);
   expect(report.saves / report.kills).toBeGreaterThanOrEqual(50);
+  for (const saves of Object.values(report.savesOn)) expect(saves / report.kills).toBeGreaterThanOrEqual(3);
   expect(report.snapshots).toBeGreaterThanOrEqual(report.kills);
 });

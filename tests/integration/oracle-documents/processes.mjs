@@ -29,6 +29,9 @@ function describeStall(name, { saves, lost, texts, facts }) {
   return `The writers ${name} stand still: ${saves} saves, ${lost.size} lost their connection, texts of ${[...texts.keys()]}, not saved: ${open}`;
 }
 
+/** The kind of the writer that a user is: see writer.mjs. */
+const kindOf = (user) => user.split(".")[1][0];
+
 /** What writers have told, document by document. */
 function emptyFacts() {
   return { inserted: new Set(), deleted: new Set(), saved: new Set(), savedDeleted: new Set() };
@@ -38,6 +41,8 @@ function emptyFacts() {
 export function startDocumentWriters({ url, name, seed, documents }) {
   const told = {
     saves: 0,
+    /** Saves by wire, as the kind of a writer says. */
+    savesOn: { n: 0, y: 0, h: 0 },
     lost: new Set(),
     errors: [],
     texts: new Map(),
@@ -58,6 +63,7 @@ export function startDocumentWriters({ url, name, seed, documents }) {
     if (kind === "edit") add(second, ...tokens, ["inserted", "deleted"]);
     else if (kind === "saved") {
       told.saves += 1;
+      told.savesOn[kindOf(first)] += 1;
       add(second, ...tokens, ["saved", "savedDeleted"]);
     } else if (kind === "lost") told.lost.add(first);
     else if (kind === "error") told.errors.push(`${first}: ${second}`);

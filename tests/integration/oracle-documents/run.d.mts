@@ -8,6 +8,8 @@ export interface DocumentOracleReport {
   readonly savedTokens: number;
   /** How often somebody was told so. */
   readonly saves: number;
+  /** The same by wire: ours, y-websocket's, Hocuspocus'. */
+  readonly savesOn: { readonly n: number; readonly y: number; readonly h: number };
   readonly entries: number;
   /** Snapshots that were written between kills. */
   readonly snapshots: number;

@@ -12,7 +12,7 @@ import { readStoredDocuments } from "./stored.mjs";
 
 const DOCUMENTS = ["a", "b"];
 /** Two on each wire for each document. */
-const WRITERS = 4 * DOCUMENTS.length;
+const WRITERS = 6 * DOCUMENTS.length;
 /** Kills that one data directory lives through; then a new one begins, because every check reads the whole log. */
 const KILLS_PER_DIRECTORY = 5;
 /** The kill comes this long after somebody was first told of a save. */
@@ -32,6 +32,7 @@ export async function runDocumentOracle({ kills, seed, tell = () => {} }) {
     survivedUnsaved: 0,
     savedTokens: 0,
     saves: 0,
+    savesOn: { n: 0, y: 0, h: 0 },
     entries: 0,
     snapshots: 0,
     refusals: 0,
@@ -45,10 +46,11 @@ export async function runDocumentOracle({ kills, seed, tell = () => {} }) {
 
 /** The report in one line, for people. */
 export function describeDocumentReport(report) {
-  const { kills, killsInFlight, survivedUnsaved, savedTokens, saves, entries, snapshots, refusals } = report;
+  const { kills, killsInFlight, survivedUnsaved, savedTokens, saves, savesOn, entries, snapshots, refusals } =
+    report;
   const share = Math.round((killsInFlight / kills) * 100);
   const perKill = (count) => Math.round(count / kills);
-  return `${kills} kills, ${share} % of them on commits in flight (${survivedUnsaved} tokens were durable and not yet told saved), ${perKill(saves)} saves of ${perKill(savedTokens)} tokens per kill, ${entries} entries checked, ${snapshots} snapshots written meanwhile, ${refusals} answers refused in part and brought again, ${report.violations.length} violations`;
+  return `${kills} kills, ${share} % of them on commits in flight (${survivedUnsaved} tokens were durable and not yet told saved), ${perKill(saves)} saves of ${perKill(savedTokens)} tokens per kill (${perKill(savesOn.n)} natively, ${perKill(savesOn.y)} on y-websocket, ${perKill(savesOn.h)} on Hocuspocus), ${entries} entries checked, ${snapshots} snapshots written meanwhile, ${refusals} answers refused in part and brought again, ${report.violations.length} violations`;
 }
 
 async function runDirectory({ count, random, report, tell }) {
@@ -127,6 +129,7 @@ function note(report, { told, stored, run, unsaved }) {
   report.killsInFlight += unsaved > 0 ? 1 : 0;
   report.survivedUnsaved += unsaved;
   report.saves += told.saves;
+  for (const [kind, saves] of Object.entries(told.savesOn)) report.savesOn[kind] += saves;
   // Writers that lived may hold what others wrote and the crash took: that is theirs to bring (DC11), and all is saved in the end.
   report.refusals += told.errors.length;
   for (const { saved, savedDeleted } of told.facts.values())

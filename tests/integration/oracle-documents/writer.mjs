@@ -8,6 +8,7 @@
 // A line on standard input makes it stop.
 import { writeSync } from "node:fs";
 import { createRandom } from "../oracle/run.mjs";
+import { startHocuspocusWriter } from "./writer-hocuspocus.mjs";
 import { startNativeWriter } from "./writer-native.mjs";
 import { startStockWriter } from "./writer-stock.mjs";
 
@@ -15,7 +16,7 @@ import { startStockWriter } from "./writer-stock.mjs";
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 const [url, name, seed, ...documents] = process.argv.slice(2);
-const KINDS = { n: startNativeWriter, y: startStockWriter };
+const KINDS = { n: startNativeWriter, y: startStockWriter, h: startHocuspocusWriter };
 const WRITERS_OF_A_KIND = 2;
 /** Edits that somebody makes in a row before waiting until they are saved. */
 const BURST_MAX = 8;

@@ -1,4 +1,5 @@
 import type { BinaryMessage } from "@plexline/protocol";
+import type { HocuspocusBacklog } from "./hocuspocus-backlog.ts";
 import type { ReaderCheck } from "./hocuspocus-reader-check.ts";
 import { type Account, type Answer, createAccount, type Round } from "./hocuspocus-settlements.ts";
 
@@ -12,6 +13,8 @@ export interface Seat {
   round: Round | null;
   /** Whether its client has begun a sync: before that it is asked nothing. */
   hasBegun: boolean;
+  /** What its client may still send that it wrote before it began to sync; null before that, and once it has answered. */
+  backlog: HocuspocusBacklog | null;
   /** Client ids that it shows, and their clocks. */
   readonly shown: Map<number, number>;
   /** Finds out whether a reader has anything of its own; null for a writer, and when it has been answered. */
@@ -30,6 +33,7 @@ export function createSeat(address: string, answer: Answer): Seat {
     asked: [],
     round: null,
     hasBegun: false,
+    backlog: null,
     shown: new Map(),
     check: null,
     isChecked: false,

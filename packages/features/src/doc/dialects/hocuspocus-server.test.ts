@@ -133,6 +133,52 @@ describe("a Hocuspocus connection", () => {
     expect(since(ada, from)).toEqual(Array(3).fill(statusOf("plan", 1)));
   });
 
+  test("[HP11] what was written before the sync began and comes after it has no status of its own", async () => {
+    const { server, storage, open } = await start();
+    const ada = await open();
+    const ydoc = new Y.Doc();
+    const updates: Uint8Array[] = [];
+    ydoc.on("update", (update) => updates.push(update));
+    const text = ydoc.getText("text");
+    text.insert(0, "a");
+    text.insert(1, "b");
+    text.delete(0, 1);
+    const vector = Y.encodeStateVector(ydoc);
+    text.insert(1, "c");
+    text.insert(2, "d");
+    const [a, b, deletion, c, d] = updates as [Uint8Array, Uint8Array, Uint8Array, Uint8Array, Uint8Array];
+    ada.send(authOf("plan", server.issue("ada"), "4.8.0"));
+    ada.send(step1Of("plan", vector));
+    await server.settle(100);
+    const from = ada.received.length;
+    for (const update of [a, Y.mergeUpdates([b, c]), deletion]) ada.send(updateOf("plan", update));
+    await server.settle(500);
+    // All is durable, but a status would be taken for the sync's.
+    expect(since(ada, from)).toEqual([]);
+    storage.hold();
+    ada.send(updateOf("plan", d));
+    ada.send(step2Of("plan", Y.encodeStateAsUpdate(ydoc)));
+    await server.settle(500);
+    expect(since(ada, from)).toEqual([]);
+    storage.release();
+    await server.settle(500);
+    // For the edit that was made after the sync began, and for the sync.
+    expect(since(ada, from)).toEqual([statusOf("plan", 1), statusOf("plan", 1)]);
+    // It has answered: from here on all is counted, also what only deletes.
+    text.delete(0, 1);
+    ada.send(updateOf("plan", updates.at(-1)!));
+    await server.settle(500);
+    expect(since(ada, from + 2)).toEqual([statusOf("plan", 1)]);
+    // Another sync of the same connection has no backlog.
+    ada.send(step1Of("plan", Y.encodeStateVector(ydoc)));
+    await server.settle(500);
+    const again = ada.received.length;
+    text.delete(0, 1);
+    ada.send(updateOf("plan", updates.at(-1)!));
+    await server.settle(500);
+    expect(since(ada, again)).toEqual([statusOf("plan", 1)]);
+  });
+
   test("[HP8] an update in a gap has its status when it is covered, and the answer that covers it none", async () => {
     const { server, join } = await start();
     const ada = await join("ada");
