@@ -24,35 +24,16 @@ export function createKeyboard() {
 
 export type Keyboard = ReturnType<typeof createKeyboard>;
 
-/** A ProseMirror editor without a view, with the published collab plugin and a connection of its own. */
-export class TestEditor {
-  readonly user: string;
+/** A ProseMirror editor without a view and without a connection, with the published collab plugin. */
+export class CollabEditor {
   state: EditorState;
-  client: RawClient | null = null;
-  #server: TestServer | null = null;
-  /** How many messages of the connection have been looked at. */
-  #seen = 0;
 
-  constructor(user: string, clientID: string | number) {
-    this.user = user;
+  constructor(clientID: string | number) {
     this.state = EditorState.create({ schema, plugins: [collab({ clientID })] });
   }
 
   get version(): number {
     return getVersion(this.state);
-  }
-
-  async connect(server: TestServer): Promise<void> {
-    this.#server = server;
-    this.#seen = 0;
-    this.client = await join(server, this.user);
-    await this.pull();
-  }
-
-  /** Loses the connection, with whatever is under way in it. */
-  cut(): void {
-    if (this.client) this.#server?.linkOf(this.client).cut({ clientAfterMs: 0, serverAfterMs: 0 });
-    this.client = null;
   }
 
   /** Changes the document as somebody at the keyboard does. */
@@ -74,6 +55,46 @@ export class TestEditor {
     if (!sendable) return null;
     const { version, steps, clientID } = sendable;
     return { version, steps: steps.map((step) => step.toJSON()), clientID };
+  }
+
+  /** Applies what is new of a run; false if something before it is missing. */
+  take({ version, steps, clientIDs }: StepsRun): boolean {
+    const known = this.version - version;
+    if (known < 0) return false;
+    const fresh = steps.slice(known).map((step) => Step.fromJSON(schema, step));
+    if (fresh.length > 0) this.#apply(receiveTransaction(this.state, fresh, clientIDs.slice(known)));
+    return true;
+  }
+
+  #apply(tr: Transaction): void {
+    this.state = this.state.apply(tr);
+  }
+}
+
+/** An editor with a native connection of its own. */
+export class TestEditor extends CollabEditor {
+  readonly user: string;
+  client: RawClient | null = null;
+  #server: TestServer | null = null;
+  /** How many messages of the connection have been looked at. */
+  #seen = 0;
+
+  constructor(user: string, clientID: string | number) {
+    super(clientID);
+    this.user = user;
+  }
+
+  async connect(server: TestServer): Promise<void> {
+    this.#server = server;
+    this.#seen = 0;
+    this.client = await join(server, this.user);
+    await this.pull();
+  }
+
+  /** Loses the connection, with whatever is under way in it. */
+  cut(): void {
+    if (this.client) this.#server?.linkOf(this.client).cut({ clientAfterMs: 0, serverAfterMs: 0 });
+    this.client = null;
   }
 
   /** Submits, and tells what became of it. */
@@ -101,7 +122,7 @@ export class TestEditor {
     let isBehind = false;
     for (const message of messages)
       if (!(message instanceof Uint8Array) && message.type === "push")
-        isBehind = !this.#take(message.payload as StepsRun) || isBehind;
+        isBehind = !this.take(message.payload as StepsRun) || isBehind;
     if (isBehind) await this.pull();
   }
 
@@ -109,21 +130,8 @@ export class TestEditor {
   async pull(): Promise<void> {
     while (this.client) {
       const page = await since(this.client, this.version);
-      this.#take(page);
+      this.take(page);
       if (this.version >= page.head) return;
     }
-  }
-
-  /** Applies what is new of a run; false if something before it is missing. */
-  #take({ version, steps, clientIDs }: StepsRun): boolean {
-    const known = this.version - version;
-    if (known < 0) return false;
-    const fresh = steps.slice(known).map((step) => Step.fromJSON(schema, step));
-    if (fresh.length > 0) this.#apply(receiveTransaction(this.state, fresh, clientIDs.slice(known)));
-    return true;
-  }
-
-  #apply(tr: Transaction): void {
-    this.state = this.state.apply(tr);
   }
 }

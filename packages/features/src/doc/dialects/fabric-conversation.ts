@@ -1,15 +1,17 @@
 import { closeReason, PlexlineError, parseTopic } from "@plexline/protocol";
 import type { EndpointSession } from "@plexline/server";
+import { FabricDocument, type Frames } from "./fabric-document.ts";
 import { encodeAccessDenied, encodeConnected, encodeError } from "./fabric-frame.ts";
 import { type FabricMessage, parseFabricMessage } from "./fabric-message.ts";
-import type { FabricDocument, FabricMode } from "./fabric-mode.ts";
 import { closeCodeFor, isDenial, refusalOf, UNAUTHORIZED } from "./fabric-refusal.ts";
 
 export interface ConversationOptions {
   readonly documentId: string;
   readonly clientID: string;
   readonly topic: (documentId: string) => string;
-  readonly modeOf: (ws: EndpointSession, documentId: string) => Promise<FabricMode>;
+  /** Null: documents have no steps. */
+  readonly stepsTopic: ((documentId: string) => string) | null;
+  readonly frames: Frames;
 }
 
 /** One connection of a fabric client. */
@@ -22,6 +24,8 @@ export interface Conversation {
 
 /** Documents of one connection. */
 export const DOCUMENTS_MAX = 16;
+/** Frames that wait until the client has been greeted. */
+export const HELD_MAX = 1_000;
 
 export function createConversation(ws: EndpointSession, options: ConversationOptions): Conversation {
   return new FabricConversation(ws, options);
@@ -32,8 +36,8 @@ class FabricConversation implements Conversation {
   readonly #options: ConversationOptions;
   /** By their topics. */
   readonly #documents = new Map<string, FabricDocument>();
-  /** Chosen before the first message is heard. */
-  #mode!: FabricMode;
+  /** What has come before `connected`, which has to be the first message; null once that is sent. */
+  #held: string[] | null = [];
   #isOver = false;
 
   constructor(ws: EndpointSession, options: ConversationOptions) {
@@ -42,12 +46,15 @@ class FabricConversation implements Conversation {
   }
 
   async begin(): Promise<void> {
-    const { documentId, clientID, modeOf } = this.#options;
     try {
-      this.#mode = await modeOf(this.#ws, documentId);
-      const document = this.#documentOf(documentId);
-      this.#send(encodeConnected(clientID, this.#mode.name));
-      await document.join();
+      const document = this.#documentOf(this.#options.documentId);
+      // Where the mode is known, the greeting waits for nothing.
+      if (document.mode.current !== null) this.#greet(document);
+      try {
+        await document.join();
+      } finally {
+        this.#greet(document);
+      }
     } catch (reason) {
       const error = PlexlineError.from(reason, "HANDLER_FAILED");
       if (!isDenial(error)) this.#close(closeCodeFor(error), error);
@@ -72,7 +79,7 @@ class FabricConversation implements Conversation {
   }
 
   #documentOf(documentId: string): FabricDocument {
-    const { clientID, topic: topicOf } = this.#options;
+    const { clientID, topic: topicOf, stepsTopic: stepsTopicOf, frames } = this.#options;
     // The id is what anybody wrote.
     const topic = parseTopic(topicOf(documentId), "The document's topic");
     const known = this.#documents.get(topic);
@@ -81,7 +88,14 @@ class FabricConversation implements Conversation {
     for (const [other, { isJoined }] of this.#documents) if (!isJoined) this.#documents.delete(other);
     if (this.#documents.size >= DOCUMENTS_MAX) throw tooManyDocuments();
     const close = (code: number, error: PlexlineError) => queueMicrotask(() => this.#close(code, error));
-    const document = this.#mode.open({ ws: this.#ws, documentId, topic, clientID, close });
+    const stepsTopic =
+      stepsTopicOf === null
+        ? null
+        : parseTopic(stepsTopicOf(documentId), "The topic of the document's steps");
+    const pass = (frame: string) => this.#pass(frame);
+    const send = (frame: string) => this.#send(frame);
+    const place = { ws: this.#ws, documentId, topic, stepsTopic, clientID, pass, send, close };
+    const document = new FabricDocument(place, frames, this.#held === null);
     this.#documents.set(topic, document);
     return document;
   }
@@ -93,12 +107,34 @@ class FabricConversation implements Conversation {
     else if (refusal.does === "close") this.#close(refusal.code, refusal.error);
   }
 
+  #greet(document: FabricDocument): void {
+    if (this.#held === null) return;
+    const held = this.#held;
+    this.#held = null;
+    this.#send(encodeConnected(this.#options.clientID, document.mode.greet()));
+    for (const frame of held) this.#send(frame);
+  }
+
+  #pass(frame: string): string | null {
+    if (this.#held === null) return frame;
+    this.#held.push(frame);
+    if (this.#held.length > HELD_MAX) {
+      this.#held = [];
+      const error = new PlexlineError("OVERLOADED");
+      queueMicrotask(() => this.#close(closeCodeFor(error), error));
+    }
+    return null;
+  }
+
   #send(frame: string): void {
-    if (!this.#isOver) this.#ws.send(frame);
+    if (this.#isOver) return;
+    const passed = this.#pass(frame);
+    if (passed !== null) this.#ws.send(passed);
   }
 
   #close(code: number, error: PlexlineError): void {
     if (this.#isOver) return;
+    this.#held = null;
     const isUnauthorized = code === UNAUTHORIZED.code;
     if (!isUnauthorized) this.#send(encodeError(error));
     this.#isOver = true;

@@ -15,8 +15,8 @@ export interface Selection {
   readonly data: unknown;
 }
 
-/** The first message [FB2]. */
-export function encodeConnected(clientID: string, mode: string): string {
+/** The first message [FB2]. `mode` null: it is open, or not known. */
+export function encodeConnected(clientID: string, mode: string | null): string {
   return JSON.stringify({ type: "connected", clientID, mode });
 }
 

@@ -1,9 +1,11 @@
 import { type ErrorCode, PlexlineError, type ServerMessage } from "@plexline/protocol";
+import type { EndpointSession } from "@plexline/server";
 import { type FabricOptions, fabric } from "./fabric.ts";
 import { createScriptedSession, type ScriptedSession } from "./scripted-session.fixture.ts";
 
-/** The topic of the document `plan`, which scripted connections are about. */
+/** The topics of the document `plan`, which scripted connections are about. */
 export const TOPIC = "doc:plan";
+export const STEPS_TOPIC = "steps:plan";
 export const ALIAS = 7;
 export const DENIED = { type: "error", message: "Access denied" };
 export const bytes = (...values: number[]) => Uint8Array.from(values);
@@ -13,17 +15,34 @@ interface Connecting {
   readonly query?: string;
   readonly options?: FabricOptions;
   readonly script?: Partial<ScriptedSession["script"]>;
+  /** The steps topic; without it there is none. */
+  readonly steps?: ScriptedSteps;
+  /** Called with the session before it connects. */
+  readonly onSession?: (session: ScriptedSession) => void;
+}
+
+/** A steps room that does what a test says. */
+interface ScriptedSteps {
+  readonly snapshot?: unknown;
+  subscribe?(): Promise<void>;
+  call?(command: string, input: unknown): unknown;
 }
 
 /** Connects a scripted session to the endpoint, as the engine would. */
 export async function connect({
   query = "documentId=plan&clientID=a",
-  options = {},
+  options,
   script = {},
+  steps,
+  onSession,
 }: Connecting = {}) {
-  const endpoint = fabric(options);
+  const endpoint = fabric(options ?? (steps ? {} : { stepsTopic: null }));
   const request = { params: {}, query: new URLSearchParams(query) };
-  const session = createScriptedSession(request, script);
+  const scripted = createScriptedSession(request, script);
+  onSession?.(scripted);
+  /** Commands and their inputs. */
+  const called: [string, unknown][] = [];
+  const session = { ...scripted, ws: withSteps(scripted.ws, steps ?? {}, called) };
   await endpoint.onConnect?.(session.ws, session.ws.request);
   const hear = (message: unknown) =>
     endpoint.onMessage?.(session.ws, message instanceof Uint8Array ? message : textOf(message));
@@ -45,7 +64,25 @@ export async function connect({
   const received = () => session.sent.map((frame) => JSON.parse(String(frame)));
   /** What was sent after `connected`. */
   const heard = () => received().slice(1);
-  return { ...session, endpoint, hear, say, tell, push, end, received, heard };
+  return { ...session, called, endpoint, hear, say, tell, push, end, received, heard };
+}
+
+/** A session whose steps topic is scripted. */
+function withSteps(ws: EndpointSession, steps: ScriptedSteps, called: [string, unknown][]): EndpointSession {
+  return {
+    ...ws,
+    async subscribe(topic, options) {
+      const result = await ws.subscribe(topic, options);
+      if (topic !== STEPS_TOPIC) return result;
+      await steps.subscribe?.();
+      const snapshot = "snapshot" in steps ? steps.snapshot : { head: 0 };
+      return { ...result, position: { epoch: "e", offset: 0 }, snapshot };
+    },
+    async call(_topic, command, input) {
+      called.push([command, input]);
+      return { output: await steps.call?.(command, input) };
+    },
+  };
 }
 
 const textOf = (message: unknown) => (typeof message === "string" ? message : JSON.stringify(message));

@@ -4,79 +4,92 @@ import { DOC_KIND, EMPTY_UPDATE } from "../protocol.ts";
 import { bytesOf } from "./fabric-bytes.ts";
 import { encodeBytes, encodeError, encodeQuestion, type FabricFrames, SELECTION } from "./fabric-frame.ts";
 import type { FabricMessage } from "./fabric-message.ts";
-import type { FabricDocument, FabricMode, FabricPlace } from "./fabric-mode.ts";
-import { closeCodeFor, refusalOf } from "./fabric-refusal.ts";
+import type { FabricPlace } from "./fabric-place.ts";
+import { refusalOf } from "./fabric-refusal.ts";
 import { syncDataOf } from "./fabric-sync-data.ts";
 
 const NOTHING = new Uint8Array();
 
-/** The mode of Yjs documents. */
-export function createYjsMode(frames: FabricFrames): FabricMode {
-  return {
-    name: "yjs",
-    open: (place) => new YjsDocument(place, frames),
-  };
+/** What a document does about its doc topic. */
+export interface YjsListener {
+  /** Somebody has written the first content, as far as this connection knows. */
+  hasContent(): void;
+  /** The subscription has ended. What is returned is told to the client. */
+  ended(error: PlexlineError): string | null;
+  /** The log is another one, or parts of it were missed. */
+  lostLog(reason: "trimmed" | "reset"): void;
 }
 
-class YjsDocument implements FabricDocument {
+/** The doc topic of one document of a connection: its Yjs content, and in every mode its selections and notices. */
+export class YjsTopic {
   readonly #place: FabricPlace;
   readonly #frames: FabricFrames;
-  /** Null while it is not subscribed to. */
-  #joining: Promise<void> | null = null;
+  readonly #listener: YjsListener;
+  #isJoined = false;
+  #hasContent = false;
+  /** The document is edited in steps: of Yjs nothing is told. */
+  #isMuted = false;
+  #mayPublish = false;
   /** The state vector of a question of the server that the client has not been asked yet. */
   #question: Uint8Array | null = null;
   /** The client has been sent the document since it joined. */
   #hasState = false;
-  /** The connection is about to be closed. */
-  #isOver = false;
 
-  constructor(place: FabricPlace, frames: FabricFrames) {
+  constructor(place: FabricPlace, frames: FabricFrames, listener: YjsListener) {
     this.#place = place;
     this.#frames = frames;
+    this.#listener = listener;
   }
 
-  get isJoined(): boolean {
-    return this.#joining !== null;
+  /** Anything was ever written to it. */
+  get hasContent(): boolean {
+    return this.#hasContent;
   }
 
-  join(): Promise<void> {
-    this.#joining ??= this.#subscribe();
-    return this.#joining;
+  /** Whether the client was a writer when it joined. */
+  get mayPublish(): boolean {
+    return this.#mayPublish;
   }
 
-  async hear(message: FabricMessage): Promise<void> {
-    try {
-      await this.#attempt(message);
-    } catch (error) {
-      if (PlexlineError.from(error).code !== "NOT_SUBSCRIBED") throw error;
-      // The subscription ended under the message: what the client may now is asked once more.
-      this.#joining = null;
-      await this.#attempt(message);
-    }
-  }
-
-  async #attempt(message: FabricMessage): Promise<void> {
-    const isLate = !this.isJoined;
-    await this.join();
-    // Whoever comes in by this message has missed what was before it, and may not know that it has to ask.
-    const missed = isLate && message.type !== "sync" ? this.#sendState() : undefined;
-    await Promise.all([this.#take(message), missed]);
-  }
-
-  async #subscribe(): Promise<void> {
+  async join(): Promise<void> {
     this.#hasState = false;
     this.#question = null;
+    this.#isJoined = true;
     try {
-      await this.#place.ws.subscribe(this.#place.topic, {
+      const { head, operations } = await this.#place.ws.subscribe(this.#place.topic, {
         translate: (message) => this.#translate(message),
       });
+      this.#hasContent ||= head > 0;
+      this.#mayPublish = operations.includes("publish");
     } catch (error) {
-      this.#joining = null;
+      this.#isJoined = false;
       throw error;
     }
   }
 
-  async #take({ type, data }: FabricMessage): Promise<void> {
+  leave(): void {
+    if (!this.#isJoined) return;
+    this.#isJoined = false;
+    this.#place.ws.unsubscribe(this.#place.topic);
+  }
+
+  /** From now on only selections and notices are told. */
+  mute(): void {
+    this.#isMuted = true;
+  }
+
+  /** Rejects unless the client may write now. An empty sync-response changes nothing, and needs what any other needs. */
+  assertWriter(): Promise<void> {
+    return this.#send(DOC_KIND.syncResponse, EMPTY_UPDATE);
+  }
+
+  /** Has the document sent to the client. */
+  sendState(): Promise<void> {
+    return this.#send(DOC_KIND.state, NOTHING);
+  }
+
+  /** Takes a message of any type. Settles when the room has it; rejects if it is refused. */
+  async take({ type, data }: FabricMessage): Promise<void> {
     switch (type) {
       case "sync":
         return this.#takeSync(data);
@@ -102,16 +115,11 @@ class YjsDocument implements FabricDocument {
   async #takeSync(data: unknown): Promise<void> {
     const bytes = data === undefined || data === null ? NOTHING : bytesOf(data);
     const sync = bytes.length === 0 ? null : syncDataOf(bytes);
-    if (sync?.kind !== "update") return this.#sendState();
+    if (sync?.kind !== "update") return this.sendState();
     this.#question = null;
     const taken = this.#send(DOC_KIND.syncResponse, sync.update);
     // Who begins by saying what it has wants to know what there is, too; a reader has a right to that alone.
-    await Promise.all([taken, this.#hasState ? undefined : this.#sendState()]);
-  }
-
-  /** Has the document sent to the client. */
-  #sendState(): Promise<void> {
-    return this.#send(DOC_KIND.state, NOTHING);
+    await Promise.all([taken, this.#hasState ? undefined : this.sendState()]);
   }
 
   #send(kind: number, payload: Uint8Array): Promise<void> {
@@ -119,19 +127,24 @@ class YjsDocument implements FabricDocument {
   }
 
   #translate(message: ServerMessage | BinaryMessage): string | null {
-    if (this.#isOver) return null;
-    const { documentId } = this.#place;
-    if (!("type" in message)) return this.#frameOf(message);
+    if (!this.#isJoined) return null;
+    const frame = "type" in message ? this.#told(message) : this.#frameOf(message);
+    return frame === null ? null : this.#place.pass(frame);
+  }
+
+  #told(message: ServerMessage): string | null {
     switch (message.type) {
       case "error": {
         // Which of the messages it is about cannot be told. Updates are refused at once for what is wrong with them.
         const refusal = refusalOf(PlexlineError.fromBody(message.error), { isSync: true });
-        return refusal.does === "tell" ? encodeError(refusal.error, documentId) : null;
+        const isTold = refusal.does === "tell" && !this.#isMuted;
+        return isTold ? encodeError(refusal.error, this.#place.documentId) : null;
       }
       case "unsubscribed":
-        return this.#ended(PlexlineError.fromBody(message.error));
+        this.#isJoined = false;
+        return this.#listener.ended(PlexlineError.fromBody(message.error));
       case "gap":
-        this.#lostLog(message.reason);
+        this.#listener.lostLog(message.reason);
         return null;
       default:
         return null;
@@ -139,14 +152,22 @@ class YjsDocument implements FabricDocument {
   }
 
   #frameOf(message: BinaryMessage): string | null {
-    const { documentId } = this.#place;
-    if (message.kind === DOC_KIND.syncRequest) return this.#ask(message.payload);
-    const frame = this.#frames.frameOf(documentId, message);
-    if (message.kind !== DOC_KIND.state || frame === null) return frame;
+    const { kind, payload } = message;
+    if (kind === DOC_KIND.update) this.#noteContent();
+    if (this.#isMuted && kind !== DOC_KIND.event && kind !== DOC_KIND.notice) return null;
+    if (kind === DOC_KIND.syncRequest) return this.#ask(payload);
+    const frame = this.#frames.frameOf(this.#place.documentId, message);
+    if (kind !== DOC_KIND.state || frame === null) return frame;
     this.#hasState = true;
     const question = this.#question;
     this.#question = null;
     return question === null ? frame : encodeQuestion(frame, question);
+  }
+
+  #noteContent(): void {
+    if (this.#hasContent) return;
+    this.#hasContent = true;
+    this.#listener.hasContent();
   }
 
   /** A client that takes the first `sync` for the whole document is not asked before it has it. */
@@ -155,30 +176,6 @@ class YjsDocument implements FabricDocument {
       return encodeQuestion(encodeBytes("sync", this.#place.documentId, EMPTY_UPDATE), stateVector);
     this.#question = stateVector;
     return null;
-  }
-
-  /** The client hears nothing more of the document; its next message asks for access again. */
-  #ended(error: PlexlineError): string | null {
-    this.#joining = null;
-    if (error.retry === "never") return encodeError(error, this.#place.documentId);
-    this.#close(closeCodeFor(error), error);
-    return null;
-  }
-
-  #lostLog(reason: "trimmed" | "reset"): void {
-    if (reason === "trimmed") {
-      // A new connection is given the snapshot, which has what was missed.
-      this.#close(4510, new PlexlineError("RESYNC"));
-      return;
-    }
-    const message = "The document was replaced; keep a copy of yours and open it afresh.";
-    this.#close(4409, new PlexlineError("RESYNC", { message }));
-  }
-
-  /** What comes before the close has happened may be of another document than the client's. */
-  #close(code: number, error: PlexlineError): void {
-    this.#isOver = true;
-    this.#place.close(code, error);
   }
 }
 

@@ -4,7 +4,6 @@ import { encodeBase64 } from "../base64.ts";
 import { decodeDocEvent, encodeDocEvent } from "../event.ts";
 import { DOC_KIND, EMPTY_UPDATE } from "../protocol.ts";
 import { fabric } from "./fabric.ts";
-import type { FabricMode } from "./fabric-mode.ts";
 import { ALIAS, bytes, connect, DENIED, refused, TOPIC } from "./fabric-session.fixture.ts";
 import { createScriptedSession } from "./scripted-session.fixture.ts";
 
@@ -17,7 +16,7 @@ describe("connecting", () => {
     expect([subscribed, closed]).toEqual([[TOPIC], []]);
   });
 
-  test("[FB2] connected does not wait for the document", async () => {
+  test("[FB2] without steps connected does not wait for the document", async () => {
     const told: unknown[] = [];
     const script = {
       subscribe: async () => {
@@ -28,7 +27,7 @@ describe("connecting", () => {
       { params: {}, query: new URLSearchParams("documentId=plan&clientID=a") } as never,
       script,
     );
-    await fabric().onConnect?.(session.ws, session.ws.request);
+    await fabric({ stepsTopic: null }).onConnect?.(session.ws, session.ws.request);
     expect(told).toEqual([JSON.stringify(CONNECTED)]);
   });
 
@@ -43,7 +42,9 @@ describe("connecting", () => {
     expect(fabric()).toMatchObject({ path: "/ws/fabric" });
     expect(fabric()).not.toHaveProperty("tokenParameter");
     expect(fabric({ path: "/fabric" })).toMatchObject({ path: "/fabric" });
-    const { subscribed } = await connect({ options: { topic: (id) => `page:${id.toUpperCase()}` } });
+    const { subscribed } = await connect({
+      options: { topic: (id) => `page:${id.toUpperCase()}`, stepsTopic: null },
+    });
     expect(subscribed).toEqual(["page:PLAN"]);
   });
 
@@ -105,27 +106,6 @@ describe("connecting", () => {
 
   test("[FB6] [FB18] the engine is asked for a limit that fits numbers, and to read slowly", () => {
     expect(fabric()).toMatchObject({ messageBytesMax: 4 * 1024 * 1024 + 4096, overRate: "wait" });
-  });
-
-  test("[FB2] the application may choose another mode for a connection", async () => {
-    const heard: string[] = [];
-    const counting: FabricMode = {
-      name: "steps",
-      open: ({ documentId, clientID }) => ({
-        isJoined: true,
-        join: async () => {},
-        hear: async ({ type }) => void heard.push(`${documentId} ${clientID} ${type}`),
-      }),
-    };
-    const mode = async (_ws: unknown, documentId: string) => (documentId === "plan" ? counting : undefined);
-    const steps = await connect({ options: { mode } });
-    await steps.say("steps", {});
-    expect(steps.received()).toEqual([{ ...CONNECTED, mode: "steps" }]);
-    expect(heard).toEqual(["plan a steps"]);
-    const other = await connect({ options: { mode }, query: "documentId=x&clientID=a" });
-    expect(other.received()).toEqual([CONNECTED]);
-    const failing = await connect({ options: { mode: () => refused("STORAGE_UNAVAILABLE") } });
-    expect(failing.closed).toMatchObject([[1013, expect.any(String)]]);
   });
 });
 
@@ -305,7 +285,7 @@ describe("relaying", () => {
   });
 
   test("[FB10] one frame serves all connections that are told the same, each under its document", async () => {
-    const endpoint = fabric();
+    const endpoint = fabric({ stepsTopic: null });
     const frameFor = async (id: string, kind: number, payload: Uint8Array) => {
       const request = { params: {}, query: new URLSearchParams({ documentId: id }) };
       const session = createScriptedSession(request);
