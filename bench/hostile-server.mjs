@@ -2,7 +2,7 @@
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { yWebsocket } from "../packages/features/dist/doc/dialects/y-websocket.js";
+import { yWebsocket } from "../packages/features/dist/doc/dialects/y-websocket/endpoint.js";
 import { doc } from "../packages/features/dist/doc/server.js";
 import { authenticateWith, createServer } from "../packages/server/dist/index.js";
 import { reportTo } from "./harness/child.mjs";

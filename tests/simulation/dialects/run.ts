@@ -1,8 +1,8 @@
 import * as Y from "yjs";
-import { combined } from "../../../packages/features/src/doc/dialects/combined.ts";
-import { draft } from "../../../packages/features/src/doc/dialects/draft.ts";
-import { fabric } from "../../../packages/features/src/doc/dialects/fabric.ts";
-import { hocuspocus } from "../../../packages/features/src/doc/dialects/hocuspocus.ts";
+import { combined } from "../../../packages/features/src/doc/dialects/combined/endpoint.ts";
+import { draft } from "../../../packages/features/src/doc/dialects/draft/endpoint.ts";
+import { fabric } from "../../../packages/features/src/doc/dialects/fabric/endpoint.ts";
+import { hocuspocus } from "../../../packages/features/src/doc/dialects/hocuspocus/endpoint.ts";
 import type { FrameFate } from "../../../packages/testing/src/frame-faults.ts";
 import type { SeededRandom } from "../../../packages/testing/src/random.ts";
 import { differencesOf, replayLog } from "../documents/comparison.ts";

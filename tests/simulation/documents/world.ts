@@ -1,4 +1,4 @@
-import { yWebsocket } from "../../../packages/features/src/doc/dialects/y-websocket.ts";
+import { yWebsocket } from "../../../packages/features/src/doc/dialects/y-websocket/endpoint.ts";
 import { doc } from "../../../packages/features/src/doc/server.ts";
 import type { DocWorker } from "../../../packages/features/src/doc/worker/jobs.ts";
 import {
