@@ -6,8 +6,10 @@ const TOKENS_FULL = 300;
 /**
  * Somebody who edits a Y.Text at random. Each edit is told before it is made, so that a kill takes none back; `saved` tells
  * those edits that have become durable, oldest first.
+ *
+ * With `replaces` it puts a token of its own where it has deleted, so that no two users' updates are the same bytes.
  */
-export function createTypist({ ydoc, user, address, random, tell }) {
+export function createTypist({ ydoc, user, address, random, tell, replaces = false }) {
   const text = ydoc.getText("content");
   let written = 0;
   let open = [];
@@ -19,7 +21,13 @@ export function createTypist({ ydoc, user, address, random, tell }) {
     if (there > 0 && index < there && random() < (there > TOKENS_FULL ? 0.55 : 0.3)) {
       const count = Math.min(1 + below(3), there - index);
       const deleted = readTokens(text.toString()).tokens.slice(index, index + count);
-      return { inserted: [], deleted, make: () => deleteTokens(text, index, count) };
+      const inserted = replaces ? [tokenOf(user, ++written)] : [];
+      const make = () =>
+        ydoc.transact(() => {
+          deleteTokens(text, index, count);
+          if (replaces) insertTokens(text, index, inserted);
+        });
+      return { inserted, deleted, make };
     }
     const inserted = Array.from({ length: 1 + below(2) }, () => tokenOf(user, ++written));
     return { inserted, deleted: [], make: () => insertTokens(text, index, inserted) };

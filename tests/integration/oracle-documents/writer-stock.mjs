@@ -19,11 +19,12 @@ function updateOf(frame) {
 
 /**
  * A writer on the published provider. It has no acknowledgement of its own: an edit is saved when the update that carried it
- * comes back.
+ * comes back. What only deletes may be the very bytes of somebody else's update, which says nothing of durability [YW9]: so it
+ * replaces instead.
  */
 export function startStockWriter({ url, user, address, random, tell }) {
   const ydoc = new Doc();
-  const typist = createTypist({ ydoc, user, address, random, tell });
+  const typist = createTypist({ ydoc, user, address, random, tell, replaces: true });
   let waiting = [];
   const check = () => {
     waiting = waiting.filter(({ holds, resolve }) => !holds() || resolve());
