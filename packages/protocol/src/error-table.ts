@@ -111,6 +111,18 @@ const SERVER_TEXTS: ServerErrorTexts = {
     message: "The update brings more new client ids than this server accepts.",
     fix: "Reuse one Y.Doc per page, or raise the document's newClientsMax.",
   },
+  STREAM_ABSENT: {
+    message: "There is no such stream.",
+    fix: "Create it, or append to it; one that has expired or was deleted is gone.",
+  },
+  STREAM_CLOSED: {
+    message: "The stream is closed.",
+    fix: "Begin another stream; this one can only be read.",
+  },
+  INPUT_CLOSED: {
+    message: "The input request has been answered, or its time is over.",
+    fix: "Read the stream for what came of it.",
+  },
   STORAGE_UNAVAILABLE: {
     message: "The server cannot write to its storage now; nothing was published.",
     fix: "Try again; on the server, see /readyz and the log.",
