@@ -1,10 +1,9 @@
-import type { ErrorBody } from "@plexline/protocol";
 import type { ComponentChildren } from "preact";
 
 /** What went wrong and what to do about it; `quiet` when it mends itself. */
 export function ErrorNotice(props: {
   title: string;
-  error: Pick<ErrorBody, "code" | "message" | "fix">;
+  error: { readonly code: string; readonly message: string; readonly fix: string };
   quiet?: boolean;
   children?: ComponentChildren;
 }) {

@@ -10,7 +10,7 @@ import { WireItem } from "./wire-item.tsx";
 const WIDE = "(min-width: 900px)";
 
 /** Every decoded message of this user's connection, as it travels. */
-export function WireLog({ line, side }: { line: UserLine; side: Side }) {
+export function WireLog({ line, side }: { line: Pick<UserLine, "wire" | "clearWire">; side: Side }) {
   const open = useSignal(window.matchMedia(WIDE).matches);
   const filter = useSignal<WireFilter>("no-heartbeat");
   const { rows } = line.wire.value;

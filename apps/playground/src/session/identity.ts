@@ -4,19 +4,21 @@ import { personOfUser } from "./person.ts";
 import { randomHex } from "./random-hex.ts";
 
 /** Which of the panes. Each is a user of their own. */
-export type Side = "a" | "b" | "c";
+export type Side = "a" | "b" | "c" | "d" | "e";
 
 /** New users of each side; the colours differ, so that the panes are told apart at a glance. */
 const CASTS: Record<Side, { readonly names: readonly string[]; readonly hues: readonly Hue[] }> = {
-  a: { names: ["ada", "grace", "hedy", "joan", "mary", "radia"], hues: ["teal", "sky", "moss"] },
+  a: { names: ["ada", "grace", "hedy", "joan", "mary", "radia"], hues: ["teal", "moss"] },
   b: {
     names: ["alan", "claude", "edsger", "ivan", "tim", "vint"],
-    hues: ["rust", "rose", "amber"],
+    hues: ["rust", "amber"],
   },
   c: { names: ["barbara", "frances", "karen", "lynn", "sophie", "yukihiro"], hues: ["plum", "indigo"] },
+  d: { names: ["anita", "evelyn", "katherine", "margaret", "shafi"], hues: ["sky"] },
+  e: { names: ["bjarne", "dennis", "ken", "linus", "niklaus"], hues: ["rose"] },
 };
-/** A colour follows from the id; two of eight fit a side, so this many tries are plenty. */
-const TRIES_MAX = 64;
+/** A colour follows from the id; at least one of eight fits a side, so this many tries are plenty. */
+const TRIES_MAX = 512;
 
 /** Who a pane is: kept for the tab's life, so that a reload is the same user and another tab is somebody else. */
 export function identityOf(side: Side): Person {

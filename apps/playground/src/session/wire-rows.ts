@@ -45,13 +45,16 @@ export function appendWire(
 ): WireRows {
   const { direction, message, atMs } = event;
   const text = "type" in message ? describeText(message) : describeBinary(message);
+  return appendWireRow(wire, { direction, atMs, ...text });
+}
+
+/** Adds what was decoded elsewhere; long text is cut. */
+export function appendWireRow(wire: WireRows, entry: Omit<WireRow, "id">): WireRows {
   const row: WireRow = {
+    ...entry,
     id: wire.nextId,
-    direction,
-    atMs,
-    ...text,
-    line: cut(text.line, LINE_LENGTH_MAX),
-    pretty: cut(text.pretty, PRETTY_LENGTH_MAX),
+    line: cut(entry.line, LINE_LENGTH_MAX),
+    pretty: cut(entry.pretty, PRETTY_LENGTH_MAX),
   };
   return { rows: [...wire.rows, row].slice(-WIRE_ROWS_MAX), nextId: wire.nextId + 1 };
 }

@@ -1,19 +1,23 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useState } from "preact/hooks";
+import { type DocumentLine, hasUnsaved } from "../../editing/document-line.ts";
+import { type EditedText, textOf } from "../../editing/shared-text.ts";
+import { createYWebsocketLine } from "../../editing/y-websocket-line.ts";
 import { PaneSwitch } from "../../pane/pane-switch.tsx";
+import { RestartButton } from "../../pane/restart-button.tsx";
 import { ShareHint } from "../../pane/share-hint.tsx";
 import type { Side } from "../../session/identity.ts";
 import { identityOf } from "../../session/identity.ts";
+import { createServerRestart, type ServerRestart } from "../../session/server-restart.ts";
 import { createDocumentSession, type DocumentSession } from "./model/document-session.ts";
-import { createServerRestart, type ServerRestart } from "./model/server-restart.ts";
-import { createStockSession, type StockSession } from "./model/stock-session.ts";
 import { NativePane } from "./pane/native-pane.tsx";
 import { StockPane } from "./pane/stock-pane.tsx";
 
 interface Opened {
   readonly a: DocumentSession;
   readonly b: DocumentSession;
-  readonly c: StockSession;
+  readonly c: DocumentLine;
+  readonly cText: EditedText;
   readonly restart: ServerRestart;
 }
 
@@ -27,7 +31,9 @@ export function DocumentPage({ subject }: { subject: string }) {
     const next = open(subject);
     setOpened(next);
     const keepUnsaved = (event: BeforeUnloadEvent) => {
-      if ([next.a, next.b].some(({ state }) => state.value.save.state !== "saved")) event.preventDefault();
+      const natives = [next.a, next.b];
+      if (hasUnsaved(next.c) || natives.some(({ state }) => state.value.save.state !== "saved"))
+        event.preventDefault();
     };
     window.addEventListener("beforeunload", keepUnsaved);
     return () => {
@@ -37,7 +43,7 @@ export function DocumentPage({ subject }: { subject: string }) {
   }, [subject, opening]);
 
   if (!opened) return null;
-  const { a, b, c, restart } = opened;
+  const { a, b, c, cText, restart } = opened;
   const reopen = () => setOpening(opening + 1);
   return (
     <div class="page-body document-page" data-shown={shown.value}>
@@ -54,13 +60,13 @@ export function DocumentPage({ subject }: { subject: string }) {
         panes={[
           { side: "a", name: a.person.name, state: a.status.value.state },
           { side: "b", name: b.person.name, state: b.status.value.state },
-          { side: "c", name: c.person.name, state: c.status.value },
+          { side: "c", name: c.person.name, state: c.status.value.state },
         ]}
       />
       <div class="panes">
         <NativePane side="a" session={a} reopen={reopen} />
         <NativePane side="b" session={b} reopen={reopen} />
-        <StockPane side="c" session={c} name={subject} />
+        <StockPane side="c" line={c} edited={cText} name={subject} reopen={reopen} />
       </div>
     </div>
   );
@@ -69,29 +75,12 @@ export function DocumentPage({ subject }: { subject: string }) {
 function open(subject: string): Opened {
   const a = createDocumentSession(identityOf("a"), subject);
   const b = createDocumentSession(identityOf("b"), subject);
-  const c = createStockSession(identityOf("c"), subject);
-  return { a, b, c, restart: createServerRestart([a, b]) };
-}
-
-const RESTART_TEXTS = {
-  idle: "Restart server",
-  restarting: "Restarting…",
-  failed: "Restart failed: again?",
-} as const;
-
-function RestartButton({ restart }: { restart: ServerRestart }) {
-  const state = restart.state.value;
-  return (
-    <button
-      type="button"
-      class="button restart"
-      data-testid="restart"
-      data-state={state}
-      aria-disabled={state === "restarting"}
-      title="Stops the development server without grace and starts it again. Every pane loses its connection."
-      onClick={restart.ask}
-    >
-      {RESTART_TEXTS[state]}
-    </button>
-  );
+  const c = createYWebsocketLine(identityOf("c"), subject);
+  return {
+    a,
+    b,
+    c,
+    cText: { text: textOf(c.doc), awareness: c.awareness },
+    restart: createServerRestart([a, b]),
+  };
 }

@@ -5,14 +5,14 @@ import type { ReadonlySignal } from "@preact/signals";
 import { signal } from "@preact/signals";
 import { Awareness } from "y-protocols/awareness";
 import { Doc } from "yjs";
+import { watchActiveUsers } from "../../../editing/active-users.ts";
+import type { EditedText } from "../../../editing/shared-text.ts";
+import { textOf } from "../../../editing/shared-text.ts";
+import { userFieldOf } from "../../../editing/user-state.ts";
 import type { Person, PersonHere } from "../../../session/person.ts";
 import type { SaveState } from "../../../session/save-state.ts";
 import { saveStateOf } from "../../../session/save-state.ts";
 import { createUserClient, type UserLine } from "../../../session/user-client.ts";
-import { watchActiveUsers } from "./active-users.ts";
-import type { EditedText } from "./shared-text.ts";
-import { textOf } from "./shared-text.ts";
-import { userFieldOf } from "./user-state.ts";
 import { documentWireText } from "./wire-text.ts";
 
 /** How the text stands between this pane and the server. */
@@ -27,6 +27,7 @@ export interface DocumentState {
 
 /** One user in one document: everything a pane shows, as signals, and everything it can do. */
 export interface DocumentSession extends UserLine, EditedText {
+  readonly awareness: Awareness;
   readonly state: ReadonlySignal<DocumentState>;
   /** Of the document's topic: says why when the server refuses it. */
   readonly subscription: ReadonlySignal<TopicStatus>;

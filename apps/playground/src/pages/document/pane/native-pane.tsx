@@ -1,3 +1,5 @@
+import { Editor } from "../../../editing/editor.tsx";
+import { UsersRow } from "../../../editing/users-row.tsx";
 import { ConnectionBadge } from "../../../pane/connection-badge.tsx";
 import { ConnectionControls } from "../../../pane/connection-controls.tsx";
 import { ConnectionNotices } from "../../../pane/connection-notices.tsx";
@@ -7,8 +9,6 @@ import { SaveStateBadge } from "../../../pane/save-state-badge.tsx";
 import { WireLog } from "../../../pane/wire-log.tsx";
 import type { Side } from "../../../session/identity.ts";
 import type { DocumentSession } from "../model/document-session.ts";
-import { Editor } from "./editor.tsx";
-import { UsersRow } from "./users-row.tsx";
 
 /** One user's view of the document, over the native wire. */
 export function NativePane(props: { side: Side; session: DocumentSession; reopen: () => void }) {

@@ -1,60 +1,42 @@
+import type { DocumentLine } from "../../../editing/document-line.ts";
+import { Editor } from "../../../editing/editor.tsx";
+import { LineBadge } from "../../../editing/line-badge.tsx";
+import { LineControls } from "../../../editing/line-controls.tsx";
+import { LineNotices } from "../../../editing/line-notices.tsx";
+import type { EditedText } from "../../../editing/shared-text.ts";
+import { UsersRow } from "../../../editing/users-row.tsx";
 import { PaneHead } from "../../../pane/pane-head.tsx";
 import type { Side } from "../../../session/identity.ts";
-import type { StockSession } from "../model/stock-session.ts";
-import { Editor } from "./editor.tsx";
-import { UsersRow } from "./users-row.tsx";
 
 /** One user's view of the same document, over the y-websocket provider as it is published. */
-export function StockPane({ side, session, name }: { side: Side; session: StockSession; name: string }) {
+export function StockPane(props: {
+  side: Side;
+  line: DocumentLine;
+  edited: EditedText;
+  name: string;
+  reopen: () => void;
+}) {
+  const { side, line, edited, name, reopen } = props;
   const nameId = `pane-${side}-name`;
-  const status = session.status.value;
-  const failure = session.failure.value;
   return (
     <section class="pane" data-side={side} data-testid={`pane-${side}`} aria-labelledby={nameId}>
-      <PaneHead id={nameId} person={session.person}>
-        <p class="badge" data-testid="status" data-state={status}>
-          <i class="dot" data-state={status} />
-          <span role="status">{status}</span>
-        </p>
+      <PaneHead id={nameId} person={line.person}>
+        <LineBadge line={line} />
         <p class="badge badge-kind">y-websocket</p>
       </PaneHead>
-      <fieldset class="controls">
-        <legend class="visually-hidden">Connection of {session.person.name}</legend>
-        <button
-          type="button"
-          class="button"
-          data-testid="disconnect"
-          disabled={status === "disconnected"}
-          title="provider.disconnect(): stays away until it is connected again."
-          onClick={session.disconnect}
-        >
-          Disconnect
-        </button>
-        <button
-          type="button"
-          class="button"
-          data-testid="connect"
-          disabled={status !== "disconnected"}
-          title="provider.connect(), with a fresh token."
-          onClick={session.connect}
-        >
-          Connect
-        </button>
-      </fieldset>
-      <div class="notices">
-        {failure !== null && (
-          <p class="notice" data-tone="fail" role="alert">
-            <strong>Not connected.</strong> {failure}
-          </p>
-        )}
-      </div>
+      <LineControls line={line} />
+      <LineNotices line={line} reopen={reopen} />
       <UsersRow
-        users={session.users.value}
-        ownClientId={session.awareness.clientID}
-        here={status === "connected"}
-        synced={session.synced.value}
+        users={line.users.value}
+        ownClientId={line.doc.clientID}
+        here={line.status.value.state === "connected"}
+        synced={line.synced.value}
       />
-      <Editor edited={session} label={`Document, as ${session.person.name} sees it`} />
+      <Editor
+        edited={edited}
+        label={`Document, as ${line.person.name} sees it`}
+        readOnly={line.readOnly.value}
+      />
       <StockNote name={name} />
     </section>
   );

@@ -1,5 +1,5 @@
-import { HUES, type Hue, hueOf } from "../../../session/hue.ts";
-import type { Person, PersonHere } from "../../../session/person.ts";
+import { HUES, type Hue, hueOf } from "../session/hue.ts";
+import type { Person, PersonHere } from "../session/person.ts";
 
 const NAME_LENGTH_MAX = 40;
 

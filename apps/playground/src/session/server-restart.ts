@@ -1,6 +1,5 @@
 import type { ReadonlySignal } from "@preact/signals";
 import { effect, signal } from "@preact/signals";
-import type { UserLine } from "../../../session/user-client.ts";
 
 const RESTART_URL = "/playground/api/restart";
 /** If nobody is connected to see the server come back, the button is free again after this. */
@@ -13,8 +12,13 @@ export interface ServerRestart {
   close(): void;
 }
 
+/** A line to the server, as far as this needs it: each status is a new object. */
+export interface RestartedLine {
+  readonly status: ReadonlySignal<{ readonly state: string }>;
+}
+
 /** Restarts the development server on demand. All lines break, also those of other browsers. */
-export function createServerRestart(lines: readonly Pick<UserLine, "status">[]): ServerRestart {
+export function createServerRestart(lines: readonly RestartedLine[]): ServerRestart {
   const state = signal<"idle" | "restarting" | "failed">("idle");
   let stop = () => {};
   const watch = () => {

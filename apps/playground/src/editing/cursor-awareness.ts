@@ -1,18 +1,15 @@
-import type { Awareness } from "y-protocols/awareness";
 import { createAbsolutePositionFromRelativePosition, createRelativePositionFromJSON } from "yjs";
+import type { EditorAwareness } from "./shared-text.ts";
 import { fieldOf, parseUserState } from "./user-state.ts";
 
 /** The part of an awareness that the editor's binding uses. */
-export type CursorAwareness = Pick<
-  Awareness,
-  "doc" | "on" | "off" | "getLocalState" | "setLocalStateField" | "getStates"
->;
+export type CursorAwareness = Omit<EditorAwareness, "clientID" | "states">;
 
 /**
  * An awareness as the editor may see it. The binding writes a stranger's colour into a style attribute and resolves a stranger's
  * cursor without a guard, so both are checked first: colours become the page's own, and a cursor that is none is left out.
  */
-export function createCursorAwareness(awareness: Awareness): CursorAwareness {
+export function createCursorAwareness(awareness: EditorAwareness): CursorAwareness {
   return {
     doc: awareness.doc,
     on: awareness.on.bind(awareness),
@@ -24,7 +21,7 @@ export function createCursorAwareness(awareness: Awareness): CursorAwareness {
   };
 }
 
-function readableState(awareness: Awareness, id: number, state: unknown): { [field: string]: unknown } {
+function readableState(awareness: EditorAwareness, id: number, state: unknown): { [field: string]: unknown } {
   const person = parseUserState(id, state);
   const cursor = fieldOf(state, "cursor");
   if (
@@ -36,12 +33,17 @@ function readableState(awareness: Awareness, id: number, state: unknown): { [fie
   const color = `var(--hue-${person.hue})`;
   return {
     cursor,
-    user: { name: person.name, color, colorLight: `color-mix(in srgb, ${color} 25%, transparent)` },
+    user: {
+      name: person.name,
+      hue: person.hue,
+      color,
+      colorLight: `color-mix(in srgb, ${color} 25%, transparent)`,
+    },
   };
 }
 
 /** Whether a position can be looked up; whether it is in the text, the binding checks. */
-function isPosition(awareness: Awareness, value: unknown): boolean {
+function isPosition(awareness: EditorAwareness, value: unknown): boolean {
   if (typeof value !== "object" || value === null) return false;
   try {
     createAbsolutePositionFromRelativePosition(createRelativePositionFromJSON(value), awareness.doc);

@@ -1,9 +1,10 @@
-import { PeopleList } from "../../../pane/people-list.tsx";
-import type { PersonHere } from "../../../session/person.ts";
+import { PeopleList } from "../pane/people-list.tsx";
+import type { PersonHere } from "../session/person.ts";
 
 /** Who has the document open, and whether this pane has all of it. */
 export function UsersRow(props: {
-  users: readonly PersonHere[];
+  /** Null where the wire does not tell. */
+  users: readonly PersonHere[] | null;
   ownClientId: number;
   here: boolean;
   synced: boolean;
@@ -12,7 +13,16 @@ export function UsersRow(props: {
   const state = synced ? "synced" : here ? "syncing" : "behind";
   return (
     <div class="people" data-stale={!here}>
-      <PeopleList people={users} isOwn={({ id }) => id === String(ownClientId)} here={here} testId="users" />
+      {users ? (
+        <PeopleList
+          people={users}
+          isOwn={({ id }) => id === String(ownClientId)}
+          here={here}
+          testId="users"
+        />
+      ) : (
+        <p class="members-empty">This wire has no words for cursors.</p>
+      )}
       <p class="sync-state" data-testid="synced" data-state={state}>
         {SYNC_TEXTS[state]}
       </p>

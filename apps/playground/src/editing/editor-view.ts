@@ -6,9 +6,9 @@ import { EditorView, keymap, placeholder } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
 import { yCollab, yUndoManagerKeymap } from "y-codemirror.next";
 import { UndoManager } from "yjs";
-import { createCursorAwareness } from "../model/cursor-awareness.ts";
-import type { EditedText } from "../model/shared-text.ts";
-import { plainTextOf, showObjectsAsText } from "../model/shared-text.ts";
+import { createCursorAwareness } from "./cursor-awareness.ts";
+import type { EditedText } from "./shared-text.ts";
+import { plainTextOf, showObjectsAsText } from "./shared-text.ts";
 
 /** Colours come from the style sheet, so that both themes have their own. */
 const HIGHLIGHTS = HighlightStyle.define([
@@ -53,7 +53,7 @@ export function createDocumentEditor(parent: HTMLElement, edited: EditedText, la
         syntaxHighlighting(HIGHLIGHTS),
         placeholder(PLACEHOLDER),
         editable.of(EditorState.readOnly.of(false)),
-        yCollab(text, createCursorAwareness(awareness), { undoManager }),
+        yCollab(text, awareness && createCursorAwareness(awareness), { undoManager }),
       ],
     }),
   });

@@ -1,7 +1,7 @@
 import type { ReadonlySignal } from "@preact/signals";
 import { signal } from "@preact/signals";
-import type { Awareness } from "y-protocols/awareness";
-import type { PersonHere } from "../../../session/person.ts";
+import type { PersonHere } from "../session/person.ts";
+import type { EditorAwareness } from "./shared-text.ts";
 import { parseUserState } from "./user-state.ts";
 
 export interface ActiveUsers {
@@ -11,7 +11,7 @@ export interface ActiveUsers {
 }
 
 /** Who is in a document, by its awareness. */
-export function watchActiveUsers(awareness: Awareness): ActiveUsers {
+export function watchActiveUsers(awareness: EditorAwareness): ActiveUsers {
   const users = signal(readUsers(awareness));
   const read = () => {
     const next = readUsers(awareness);
@@ -22,7 +22,7 @@ export function watchActiveUsers(awareness: Awareness): ActiveUsers {
   return { users, close: () => awareness.off("change", read) };
 }
 
-function readUsers({ clientID, states }: Awareness): readonly PersonHere[] {
+function readUsers({ clientID, states }: EditorAwareness): readonly PersonHere[] {
   return [...states]
     .sort(([a], [b]) => Number(b === clientID) - Number(a === clientID) || a - b)
     .map(([id, state]) => parseUserState(id, state))

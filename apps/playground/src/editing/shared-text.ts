@@ -6,10 +6,17 @@ export function textOf(doc: Doc): Text {
   return doc.getText("content");
 }
 
+/** What the pages need of an awareness: that of y-protocols is one. */
+export type EditorAwareness = Pick<
+  Awareness,
+  "clientID" | "doc" | "states" | "on" | "off" | "getLocalState" | "setLocalStateField" | "getStates"
+>;
+
 /** What an editor needs of a session, whichever provider keeps its document up to date. */
 export interface EditedText {
   readonly text: Text;
-  readonly awareness: Awareness;
+  /** Null where the wire has no words for cursors. */
+  readonly awareness: EditorAwareness | null;
 }
 
 /** What stands for an image or another embedded object of a richer editor: one character, as it counts in the text. */

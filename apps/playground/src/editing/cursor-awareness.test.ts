@@ -27,6 +27,7 @@ test("a cursor is shown with its user's name and a colour of the page", () => {
     cursor,
     user: {
       name: "Alan",
+      hue: "rust",
       color: "var(--hue-rust)",
       colorLight: "color-mix(in srgb, var(--hue-rust) 25%, transparent)",
     },

@@ -1,6 +1,6 @@
 import { useEffect, useRef } from "preact/hooks";
-import type { EditedText } from "../model/shared-text.ts";
 import { createDocumentEditor, type DocumentEditor } from "./editor-view.ts";
+import type { EditedText } from "./shared-text.ts";
 
 /** Where this user writes. */
 export function Editor(props: { edited: EditedText; label: string; readOnly?: boolean }) {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { HUES } from "../../../session/hue.ts";
+import { HUES } from "../session/hue.ts";
 import { parseUserState, userFieldOf } from "./user-state.ts";
 
 test.each(HUES)("what a person in %s shows is read as the same name and hue", (hue) => {
