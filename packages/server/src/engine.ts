@@ -4,7 +4,6 @@ import type { Authorizer } from "./auth/authorizer.ts";
 import type { Principal } from "./auth/principal.ts";
 import type { Broker } from "./broker/broker.ts";
 import { createHub } from "./broker/hub.ts";
-import type { Endpoint } from "./feature/endpoint.ts";
 import type { Feature } from "./feature/feature.ts";
 import type { Clock } from "./platform/clock.ts";
 import type { Limits } from "./platform/limits.ts";
@@ -15,7 +14,7 @@ import { Router } from "./router/router.ts";
 import { createTopicRegistry, type TopicRegistry } from "./router/topic-registry.ts";
 import { Connection, type SessionMeter } from "./session/connection.ts";
 import { drain } from "./session/drain.ts";
-import { EndpointProtocol } from "./session/endpoint-protocol.ts";
+import { EndpointProtocol, type SpokenEndpoint } from "./session/endpoint-protocol.ts";
 import { NativeProtocol } from "./session/native-protocol.ts";
 import { Sessions } from "./session/sessions.ts";
 import type { Socket } from "./session/socket.ts";
@@ -46,7 +45,9 @@ export interface EngineParts {
 }
 
 /** Who speaks on an accepted socket: the native wire, or an endpoint. */
-export type Target = { readonly kind: "native" } | { readonly kind: "endpoint"; readonly endpoint: Endpoint };
+export type Target =
+  | { readonly kind: "native" }
+  | { readonly kind: "endpoint"; readonly endpoint: SpokenEndpoint };
 
 /** Resolution of the heartbeat: deadlines are kept to within this. */
 const WHEEL_TICK_MS = 500;

@@ -8,7 +8,7 @@ export { cookieSession, SESSION_COOKIE } from "./auth/cookie-session.ts";
 export { firstOf } from "./auth/first-of.ts";
 export { type JwtOptions, jwt } from "./auth/jwt.ts";
 export type { Operation } from "./auth/operation.ts";
-export { DEFAULT_TENANT, type Principal } from "./auth/principal.ts";
+export { DEFAULT_TENANT, type Principal, type Scope } from "./auth/principal.ts";
 export type { ResourceRecord } from "./auth/record.ts";
 export { adminPrincipal, servicePrincipal, staticTokens } from "./auth/static-token.ts";
 // Symbols for plug-ins and for tests: features, endpoints, brokers, storages, other transports.
@@ -19,24 +19,40 @@ export type {
   Endpoint,
   EndpointSession,
   ListedTopic,
+  OwnNotices,
+  ReadOptions,
+  ReadResult,
   RequestContext,
+  StreamOptions,
+  TicketRequest,
   TopicPage,
+  TopicTicket,
 } from "./feature/endpoint.ts";
 export type {
+  AppendAlso,
   Binary,
   BinaryEntry,
   BinaryPage,
   BroadcastOptions,
+  EventPage,
   Feature,
   HistoryOptions,
   LoggedEvent,
+  LoggedPush,
   Member,
   NewBinaryEntry,
   Room,
   RoomMessage,
   Sender,
+  StoredValue,
   TopicContext,
 } from "./feature/feature.ts";
+export type { OwnObserver, OwnTopic } from "./feature/own-topic.ts";
+export {
+  createSharedTranslation,
+  type SharedTranslation,
+  type Translate,
+} from "./feature/shared-translation.ts";
 export type { ServerOptions } from "./options.ts";
 export { type Clock, systemClock, type Timer } from "./platform/clock.ts";
 export { DEFAULT_LIMITS, type Limits } from "./platform/limits.ts";

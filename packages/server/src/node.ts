@@ -1,21 +1,29 @@
+import { PlexlineError } from "@plexline/protocol";
+import { acceptTickets } from "./auth/accept-tickets.ts";
 import type { Credentials } from "./auth/authenticator.ts";
 import { createAuthorizer } from "./auth/authorizer.ts";
 import { SESSION_COOKIE } from "./auth/cookie-session.ts";
 import { findCredentials } from "./auth/credentials.ts";
 import { createOriginCheck } from "./auth/origin.ts";
+import { allowOwn } from "./auth/own-principal.ts";
 import { createRecordStore, type RecordStore } from "./auth/records.ts";
 import { refuseRevoked } from "./auth/refuse-revoked.ts";
 import { createRevocations, type Revocations } from "./auth/revocation.ts";
+import { createTicketKeys } from "./auth/ticket-keys.ts";
+import { createTickets } from "./auth/tickets.ts";
 import { createMemoryBroker } from "./broker/memory.ts";
 import { Engine, type Target } from "./engine.ts";
+import type { Endpoint } from "./feature/endpoint.ts";
 import type { Feature } from "./feature/feature.ts";
 import { createStorageCanary } from "./http/canary.ts";
 import { createFetch } from "./http/fetch.ts";
 import { createHealth } from "./http/health.ts";
 import { createPages } from "./http/pages.ts";
 import { openRequestSession } from "./http/request-session.ts";
+import { createOpenStream } from "./http/stream-session.ts";
 import { createTopicList } from "./http/topic-list.ts";
 import { createTopicReset } from "./http/topic-reset.ts";
+import { createIssueTicket } from "./http/topic-ticket.ts";
 import { createMeter, createStatsSource } from "./meter.ts";
 import type { ServerOptions } from "./options.ts";
 import { systemClock } from "./platform/clock.ts";
@@ -29,6 +37,7 @@ import { createMetrics } from "./telemetry/prometheus.ts";
 import { createReadiness } from "./telemetry/readiness.ts";
 import { createStats, type Stats } from "./telemetry/stats.ts";
 import { createHttpServer, type HttpServer, type Listening } from "./transport/http-server.ts";
+import { TRANSPORT_LIMITS } from "./transport/limits.ts";
 import { createUpgradeHandler } from "./transport/upgrade.ts";
 
 /** Where the embedded store lives when nothing else is said. */
@@ -63,8 +72,15 @@ export async function startNode(
   const storage = meteredStorage(opened, metrics.engine.commitMs, clock);
   const records = createRecordStore(storage);
   const revocations = await createRevocations({ storage, clock });
-  const authenticator = refuseRevoked(options.auth, revocations);
-  const authorizer = createAuthorizer({ records, mode: options.resources ?? "strict", clock, revocations });
+  const { ticketTtlMaxMs } = limits;
+  const tickets = createTickets({
+    keys: createTicketKeys({ storage, clock, random, ticketTtlMaxMs }),
+    clock,
+  });
+  const authenticator = refuseRevoked(acceptTickets(options.auth, tickets), revocations);
+  const authorizer = allowOwn(
+    createAuthorizer({ records, mode: options.resources ?? "strict", clock, revocations }),
+  );
   const engine = new Engine({
     topics: options.topics,
     storage,
@@ -98,11 +114,13 @@ export async function startNode(
   const cookie = options.cookie ?? SESSION_COOKIE;
   const credentialsOf = (request: UpgradeRequest, target: Target): Credentials => {
     const verdict = origin.judge(request.headers);
-    const tokenParameter = target.kind === "endpoint" ? target.endpoint.tokenParameter : undefined;
+    const { tokenParameter, ticketParameter } =
+      target.kind === "endpoint" ? target.endpoint : ({} as Partial<Endpoint>);
     return findCredentials(request, {
       cookie,
       originAllowed: verdict.allowed && verdict.cookies,
       ...(tokenParameter === undefined ? {} : { tokenParameter }),
+      ...(ticketParameter === undefined ? {} : { ticketParameter }),
     });
   };
   const upgrade = createUpgradeHandler({
@@ -122,6 +140,7 @@ export async function startNode(
     overloaded: () => engine.connections.size >= limits.connectionsMax,
     onSocket: (socket, request, target) => void engine.accept(socket, credentialsOf(request, target), target),
   });
+  let closing: Promise<void> | null = null;
   const { handlerTimeoutMs } = limits;
   const asking = { records, authorizer, registry: engine.registry, storage, clock, handlerTimeoutMs };
   const http = createHttpServer({
@@ -137,8 +156,19 @@ export async function startNode(
           credentials,
           onClose,
         ),
+      stream: createOpenStream({
+        accept: (socket, shown, endpoint) =>
+          void engine.accept(socket, shown, { kind: "endpoint", endpoint }),
+        refusal: () => {
+          if (closing) return new PlexlineError("SHUTTING_DOWN");
+          return engine.connections.size >= limits.connectionsMax ? new PlexlineError("OVERLOADED") : null;
+        },
+        clock,
+        closeTimeoutMs: options.transportLimits?.closeTimeoutMs ?? TRANSPORT_LIMITS.closeTimeoutMs,
+      }),
       topics: createTopicList(asking),
       reset: createTopicReset({ ...asking, liveTopics: engine.liveTopics }),
+      ticket: createIssueTicket({ ...asking, tickets, limits, log }),
       cookie,
       fallback: createPages({
         health: createHealth({ stats, readiness, metrics, clock }),
@@ -153,7 +183,6 @@ export async function startNode(
   });
 
   const listening: Listening[] = [];
-  let closing: Promise<void> | null = null;
   const close = async (graceMs: number) => {
     readiness.startDraining();
     upgrade.drain();

@@ -1,14 +1,19 @@
 import type { Server as NodeServer } from "node:http";
 import type { PublishResult } from "@plexline/protocol";
 import type { Credentials } from "./auth/authenticator.ts";
+import { ownPrincipal } from "./auth/own-principal.ts";
 import { DEFAULT_TENANT } from "./auth/principal.ts";
 import type { RecordStore } from "./auth/records.ts";
 import type { Revocations } from "./auth/revocation.ts";
 import { servicePrincipal } from "./auth/static-token.ts";
 import type { Target } from "./engine.ts";
 import type { Feature } from "./feature/feature.ts";
+import { createApis, type FeatureApis } from "./feature-apis.ts";
 import { type PlexlineNode, startNode } from "./node.ts";
 import type { ServerOptions } from "./options.ts";
+import { systemClock } from "./platform/clock.ts";
+import { systemRandom } from "./platform/random.ts";
+import { createOwnTopic } from "./session/own-session.ts";
 import type { Socket } from "./session/socket.ts";
 import type { Stats } from "./telemetry/stats.ts";
 import type { Listening } from "./transport/http-server.ts";
@@ -16,8 +21,17 @@ import type { Listening } from "./transport/http-server.ts";
 /** Grace period of `close()`, in milliseconds. */
 const GRACE_MS = 5_000;
 
-/** A Plexline server. Nothing happens before `start`, `listen` or `attach`. */
-export interface App<Topics extends Readonly<Record<string, Feature>> = Readonly<Record<string, Feature>>> {
+/**
+ * A Plexline server. Nothing happens before `start`, `listen` or `attach`. Features that have an API for the server's own code
+ * add a method of their name: `app.stream("run", { id: "7" })`.
+ */
+export type App<Topics extends Readonly<Record<string, Feature>> = Readonly<Record<string, Feature>>> =
+  CoreApp<Topics> & FeatureApis<Topics>;
+
+/** What every server has, whatever its features. */
+export interface CoreApp<
+  Topics extends Readonly<Record<string, Feature>> = Readonly<Record<string, Feature>>,
+> {
   /** The definitions it was created with; `createClient<App>` takes its types from them. */
   readonly topics: Topics;
   /** Opens the storage. `listen`, `attach` and `publish` do so by themselves. */
@@ -25,7 +39,15 @@ export interface App<Topics extends Readonly<Record<string, Feature>> = Readonly
   /** Serves on a port of its own. Defaults: 3000 and 127.0.0.1; port 0 picks a free one. */
   listen(port?: number, host?: string): Promise<Listening>;
   /** Serves on a server that others use too; every path that is not ours stays theirs. Returns what undoes it. */
-  attach(server: NodeServer): Promise<() => void>;
+  attach(
+    server: NodeServer,
+    options?: {
+      /** Path prefixes whose upgrades are all ours: what nothing stands at is answered 404. Default: the exact paths. */
+      readonly prefixes?: readonly string[];
+      /** Path prefixes whose HTTP requests are ours, e.g. those of endpoints. Default: none. */
+      readonly requestPrefixes?: readonly string[];
+    },
+  ): Promise<() => void>;
   /** Takes over a socket of another transport, e.g. an in-memory pair. Needs `start`. */
   accept(socket: Socket, credentials: Credentials, target?: Target): void;
   /** Publishes an event from the server's own code; resolves once it is durable, if the topic keeps a log. */
@@ -75,7 +97,18 @@ export function createServer<const Topics extends Readonly<Record<string, Featur
     const request = { topic, event, payload, ...(key === undefined ? {} : { key }) };
     return engine.router.publishAs(servicePrincipal("server", tenant), tenant, request);
   };
-  return {
+  const apis = createApis(options.topics, (name, params) =>
+    createOwnTopic(
+      async () => {
+        const { engine, records } = await started();
+        const topic = engine.registry.address(name, params);
+        const tenant = (await records.get(topic))?.tenant ?? DEFAULT_TENANT;
+        return { router: engine.router, topic, principal: ownPrincipal(tenant) };
+      },
+      { clock: options.clock ?? systemClock, random: options.random ?? systemRandom },
+    ),
+  );
+  const core: CoreApp<Topics> = {
     topics: options.topics,
     start: async () => void (await started()),
     listen: async (port = 3000, host = "127.0.0.1") => {
@@ -84,7 +117,7 @@ export function createServer<const Topics extends Readonly<Record<string, Featur
       server.listening.push(listening);
       return listening;
     },
-    attach: async (server) => (await started()).http.attach(server),
+    attach: async (server, attachOptions) => (await started()).http.attach(server, attachOptions),
     accept: (socket, credentials, target = { kind: "native" }) =>
       needed().engine.accept(socket, credentials, target),
     publish,
@@ -103,4 +136,6 @@ export function createServer<const Topics extends Readonly<Record<string, Featur
       if (starting) await (await starting).close(graceMs);
     },
   };
+  // Defined on the object itself: `records` and `revocations` are getters, which a spread would read too early.
+  return Object.assign(core, apis) as App<Topics>;
 }

@@ -1,9 +1,13 @@
-import { PlexlineError, type Position } from "@plexline/protocol";
+import { type LogWindow, PlexlineError, type Position } from "@plexline/protocol";
 import type {
   BinaryEntry,
   BinaryPage,
+  EventPage,
   LoggedEvent,
+  LoggedPush,
   NewBinaryEntry,
+  Segment,
+  SegmentPlace,
   Snapshot,
   TopicContext,
 } from "@plexline/server";
@@ -50,7 +54,7 @@ interface Queued {
   readonly reject: (error: unknown) => void;
 }
 
-type LogRecord = LoggedEvent | BinaryEntry;
+type LogRecord = LoggedPush | BinaryEntry;
 
 /**
  * The log of a test topic: events and binary entries in one order. Broadcasts are committed as the engine does: one batch
@@ -60,13 +64,19 @@ export class TestLog {
   epoch = "test-epoch";
   /** Binary entries, in the order of the log. */
   readonly entries: BinaryEntry[] = [];
+  /** Events, in the order of the log. */
+  readonly events: LoggedPush[] = [];
   readonly snapshots: Snapshot[] = [];
+  /** Chunks of the segments that are there, by their names. */
+  readonly segments = new Map<string, Uint8Array[]>();
   readonly #gate: Gate;
   readonly #nowMs: () => number;
   #records: LogRecord[] = [];
   #queue: Queued[] = [];
   #underWay = 0;
   #isFailing = false;
+  /** What may be seen of the log while a room is being made. */
+  #seen: LogWindow | null = null;
 
   constructor(gate: Gate, nowMs: () => number) {
     this.#gate = gate;
@@ -77,13 +87,34 @@ export class TestLog {
     return this.#records.length;
   }
 
-  get window() {
-    return { epoch: this.epoch, head: this.head, floor: 0 };
+  get window(): LogWindow {
+    return this.#seen ?? { epoch: this.epoch, head: this.head, floor: 0 };
   }
 
-  append(event: LoggedEvent): Position {
-    this.#records.push(event);
-    return { epoch: this.epoch, offset: this.head };
+  /** What is appended until `thaw` is not seen before. */
+  freeze(): void {
+    this.#seen = this.window;
+  }
+
+  thaw(): void {
+    this.#seen = null;
+  }
+
+  append(topic: string, { event, payload, sender, key }: LoggedEvent, atMs: number): LoggedPush {
+    const push: LoggedPush = {
+      type: "push",
+      topic,
+      event,
+      ...(payload === undefined ? {} : { payload }),
+      offset: this.head + 1,
+      ...(sender?.sessionId ? { from: sender.sessionId } : {}),
+      ...(sender ? { user: sender.principal.id } : {}),
+      atMs,
+      ...(key === undefined ? {} : { key }),
+    };
+    this.#records.push(push);
+    this.events.push(push);
+    return push;
   }
 
   appendBinary(entry: NewBinaryEntry, atMs: number): BinaryEntry {
@@ -144,34 +175,58 @@ export class TestLog {
     });
   }
 
-  readEntries: TopicContext["readEntries"] = async (from, { entriesMax, bytesMax }): Promise<BinaryPage> => {
-    const page: BinaryEntry[] = [];
-    let bytes = 0;
-    for (const entry of this.entries) {
-      if (entry.offset <= from) continue;
-      bytes += entry.payload.byteLength;
-      if (page.length > 0 && (page.length >= entriesMax || bytes > bytesMax)) break;
-      page.push(entry);
-    }
-    return { ...this.window, entries: page };
+  readEntries: TopicContext["readEntries"] = async (from, limits): Promise<BinaryPage> => {
+    const entries = pageOf(this.entries, from, limits, ({ payload }) => payload.byteLength);
+    return { ...this.window, entries };
   };
 
-  async writeSnapshot(position: Position, chunks: readonly Uint8Array[]): Promise<void> {
+  readEvents: TopicContext["readEvents"] = async (from, limits): Promise<EventPage> => {
+    const { head, epoch } = this.window;
+    const seen = this.events.filter(({ offset }) => epoch === this.epoch && offset <= head);
+    const events = pageOf(seen, from, limits, (event) => Buffer.byteLength(JSON.stringify(event)));
+    return { ...this.window, events };
+  };
+
+  async writeSnapshot(
+    position: Position,
+    chunks: readonly Uint8Array[],
+    segments: readonly Segment[] = [],
+  ): Promise<void> {
     await this.#gate.pass();
     const stored = this.snapshots.at(-1)?.position;
     if (position.epoch !== this.epoch) throw conflict("the log has another epoch");
     if (position.offset > this.head) throw conflict("the snapshot is ahead of the log");
     if (stored !== undefined && position.offset < stored.offset) throw conflict("a newer snapshot exists");
+    if (segments.some((segment) => this.segments.get(segment.name)?.length !== segment.chunks))
+      throw conflict("a segment is not there");
     const bytes = chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0);
-    this.snapshots.push({ position, bytes, chunks: chunks.map((chunk) => chunk.slice()) });
+    this.snapshots.push({ position, bytes, chunks: chunks.map((chunk) => chunk.slice()), segments });
+    for (const name of this.segments.keys())
+      if (!segments.some((segment) => segment.name === name)) this.segments.delete(name);
   }
+
+  async writeSegment({ epoch, name, from }: SegmentPlace, chunks: readonly Uint8Array[]): Promise<void> {
+    await this.#gate.pass();
+    const stored = this.segments.get(name) ?? [];
+    if (epoch !== this.epoch) throw conflict("the log has another epoch");
+    if (from !== 0 && from !== stored.length) throw conflict("chunks of the segment are missing");
+    this.segments.set(name, [...stored.slice(0, from), ...chunks.map((chunk) => chunk.slice())]);
+  }
+
+  readSegment: TopicContext["readSegment"] = async (name, from, count) =>
+    this.segments
+      .get(name)
+      ?.slice(from, from + count)
+      .map((chunk) => chunk.slice());
 
   /** The history is gone; the next entry has offset 1 in another epoch. */
   reset(epoch: string): void {
     this.epoch = epoch;
     this.#records = [];
     this.entries.length = 0;
+    this.events.length = 0;
     this.snapshots.length = 0;
+    this.segments.clear();
   }
 }
 
@@ -180,4 +235,22 @@ export function conflict(what: string): Error {
   const error = new Error(`The commit was refused: ${what}.`);
   error.name = "ConflictError";
   return error;
+}
+
+/** What comes after an offset, as much as the limits allow, but always one if there is one. */
+function pageOf<T extends { readonly offset: number }>(
+  records: readonly T[],
+  from: number,
+  { entriesMax, bytesMax }: { entriesMax: number; bytesMax: number },
+  bytesOf: (record: T) => number,
+): T[] {
+  const page: T[] = [];
+  let bytes = 0;
+  for (const record of records) {
+    if (record.offset <= from) continue;
+    bytes += bytesOf(record);
+    if (page.length > 0 && (page.length >= entriesMax || bytes > bytesMax)) break;
+    page.push(record);
+  }
+  return page;
 }

@@ -18,6 +18,49 @@ describe("the test topic", () => {
     });
   });
 
+  test("appends several events together, or none of them", async () => {
+    const topic = createTestTopic();
+    const events = ["a", "b"].map((event) => ({ event, payload: null }));
+    expect((await topic.append(events, { puts: [{ key: "k", value: bytes("v") }] })).offset).toBe(2);
+    expect(await topic.getStored("k")).toEqual({ value: bytes("v"), version: 1 });
+    const conflicts = [
+      topic.append(events, { checks: [{ key: "k", version: 0 }] }),
+      topic.append(events, { epoch: "another" }),
+      topic.append([], { epoch: "another", deletes: ["k"] }),
+    ];
+    for (const conflict of conflicts) await expect(conflict).rejects.toMatchObject({ name: "ConflictError" });
+    await topic.append([], { epoch: "test-epoch", checks: [{ key: "k", version: 1 }], deletes: ["k"] });
+    expect(await topic.getStored("k")).toBeUndefined();
+    expect(topic.announced.map(({ event, offset }) => `${offset} ${event}`)).toEqual(["1 a", "2 b"]);
+  });
+
+  test("opens a room as the engine does: it is told what comes after the window that it saw", async () => {
+    const topic = createTestTopic();
+    await topic.append({ event: "old", payload: null });
+    const told: string[] = [];
+    const room = await topic.open({
+      async open(context) {
+        await context.append({ event: "own", payload: null });
+        told.push(`saw ${context.window?.head}`);
+        const page = await context.readEvents(0, { entriesMax: 10, bytesMax: 1_000 });
+        told.push(...page.events.map(({ event }) => `read ${event}`));
+        return {
+          onMessage: () => {},
+          onEvent: ({ event }) => void told.push(event),
+          onRestart: () => void told.push("restart"),
+        };
+      },
+    });
+    expect(room.onMessage).toBeTypeOf("function");
+    topic.appendEventElsewhere({ event: "elsewhere", payload: null });
+    expect(await topic.reset()).toEqual({ epoch: "test-epoch'", offset: 0 });
+    await topic.append({ event: "new", payload: null });
+    expect(told).toEqual(["saw 1", "read old", "own", "elsewhere", "restart", "new"]);
+    expect((await topic.readEvents(0, { entriesMax: 10, bytesMax: 1 })).events).toMatchObject([
+      { event: "new", offset: 1 },
+    ]);
+  });
+
   test("holds writes and lets them go on in their order", async () => {
     const topic = createTestTopic();
     topic.holdWrites();

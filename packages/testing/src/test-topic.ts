@@ -1,15 +1,18 @@
-import type { BinaryMessage, Position, PushMessage, ServerMessage } from "@plexline/protocol";
+import type { BinaryMessage, Position, ServerMessage } from "@plexline/protocol";
 import type {
   Binary,
   BinaryEntry,
   BroadcastOptions,
+  Feature,
   LoggedEvent,
+  LoggedPush,
   Logger,
   Member,
   NewBinaryEntry,
   OutboxPolicy,
   Principal,
   Put,
+  Room,
   Sender,
   Snapshot,
   TopicContext,
@@ -35,7 +38,7 @@ export interface TestTopic extends TopicContext {
   readonly pushed: { readonly member: Member; readonly message: Message; readonly outbox?: OutboxPolicy }[];
   /** Events of the log, in its order; each is also in `announced`, as subscribers get it. */
   readonly appended: LoggedEvent[];
-  readonly announced: PushMessage[];
+  readonly announced: LoggedPush[];
   /** What `put` and `append` wrote. */
   readonly values: Map<string, Uint8Array>;
   /** Everything that `broadcast` handed to subscribers, durable or not. */
@@ -48,8 +51,17 @@ export interface TestTopic extends TopicContext {
   readonly fed: { readonly member: Member; readonly message: Binary }[];
   /** Snapshots that were stored, the newest last. */
   readonly snapshots: readonly Snapshot[];
+  /** Chunks of the segments that are there, by their names. */
+  readonly segments: ReadonlyMap<string, readonly Uint8Array[]>;
   /** What `setMessageBytesMax` set, by session. */
   readonly messageBytesMax: Map<string, number>;
+  /**
+   * Makes the feature's room on this topic as the engine does: what it appends meanwhile is announced afterwards. From then on
+   * its `onEvent` is called for what is announced, and its `onRestart` by `reset`.
+   */
+  open(feature: Pick<Feature, "open">): Promise<Room>;
+  /** Adds an event as another node does, and announces it. */
+  appendEventElsewhere(event: LoggedEvent): LoggedPush;
   /** Adds an entry as another node does; hand it to the room's `onEntry`, as the engine would. */
   appendElsewhere(entry: NewBinaryEntry): BinaryEntry;
   /** Ends the feeds to a member, as when it is gone or subscribes anew; those that it is fed afterwards go on. */
@@ -90,15 +102,28 @@ export function createTestTopic(options: TestTopicOptions = {}): TestTopic {
     relayed: [] as TestTopic["relayed"],
     pushed: [] as TestTopic["pushed"],
     appended: [] as LoggedEvent[],
-    announced: [] as PushMessage[],
+    announced: [] as LoggedPush[],
     values: new Map<string, Uint8Array>(),
     broadcasts: [] as TestTopic["broadcasts"],
     acknowledged: [] as TestTopic["acknowledged"],
     messageBytesMax: new Map<string, number>(),
   };
+  let room: Room | null = null;
+  /** What waits to be announced while the room is being made. */
+  let early: LoggedPush[] | null = null;
+  const announce = (event: LoggedPush): void => {
+    if (early) {
+      early.push(event);
+      return;
+    }
+    room?.onEvent?.(event);
+    recorded.announced.push(event);
+  };
   const write = (puts: readonly Put[], deletes: readonly string[], positions: readonly Position[]): void => {
-    for (const { key, value } of puts) {
-      recorded.values.set(key, typeof value === "function" ? value(positions) : value);
+    // A value that throws refuses all of it.
+    const values = puts.map(({ value }) => (typeof value === "function" ? value(positions) : value));
+    for (const [index, { key }] of puts.entries()) {
+      recorded.values.set(key, values[index] as Uint8Array);
       versions.set(key, (versions.get(key) ?? 0) + 1);
     }
     for (const key of deletes) {
@@ -112,21 +137,55 @@ export function createTestTopic(options: TestTopicOptions = {}): TestTopic {
     fed: feeds.fed,
     entries: log.entries,
     snapshots: log.snapshots,
+    segments: log.segments,
     topic,
     tenant,
     params,
     clock,
     log: silent,
     signal: abort.signal,
-    async append(event, also = {}) {
+    async append(given, also = {}) {
+      const events = isSeveral(given) ? given : [given];
       await gate.pass();
+      if (also.epoch !== undefined && also.epoch !== log.epoch) throw conflict("the log has another epoch");
       for (const { key, version } of also.checks ?? []) {
         if ((versions.get(key) ?? 0) !== version) throw conflict(`"${key}" has another version`);
       }
-      const position = log.append(event);
+      const position = { epoch: log.epoch, offset: log.head + events.length };
       write(also.puts ?? [], also.deletes ?? [], [position]);
-      recorded.appended.push(event);
-      recorded.announced.push(announcement(topic, event, position, clock.nowMs()));
+      const pushes = events.map((event) => log.append(topic, event, clock.nowMs()));
+      recorded.appended.push(...events);
+      for (const push of pushes) announce(push);
+      return position;
+    },
+    async open(feature) {
+      log.freeze();
+      early = [];
+      try {
+        room = await feature.open(this);
+      } finally {
+        log.thaw();
+        const waiting = early;
+        early = null;
+        for (const event of waiting) announce(event);
+      }
+      return room;
+    },
+    appendEventElsewhere(event) {
+      const push = log.append(topic, event, clock.nowMs());
+      announce(push);
+      return push;
+    },
+    readEvents: log.readEvents,
+    async reset() {
+      await gate.pass();
+      log.reset(`${log.epoch}'`);
+      const position = { epoch: log.epoch, offset: 0 };
+      // As in the engine, nobody waits for it, and what it throws stops nothing.
+      void Promise.resolve()
+        .then(() => room?.onRestart?.())
+        .catch(() => {});
+      await Promise.resolve();
       return position;
     },
     get window() {
@@ -145,11 +204,17 @@ export function createTestTopic(options: TestTopicOptions = {}): TestTopic {
     setMessageBytesMax: (member, bytes) => void recorded.messageBytesMax.set(member.sessionId, bytes),
     readEntries: log.readEntries,
     readSnapshot: async () => log.snapshots.at(-1),
-    writeSnapshot: (position, chunks) => log.writeSnapshot(position, chunks),
+    writeSnapshot: (position, chunks, segments) => log.writeSnapshot(position, chunks, segments),
+    writeSegment: (place, chunks) => log.writeSegment(place, chunks),
+    readSegment: log.readSegment,
     relay: (message, how = {}) => void recorded.relayed.push({ message, ...how }),
     push: (member, message, outbox) =>
       void recorded.pushed.push({ member, message, ...(outbox === undefined ? {} : { outbox }) }),
     get: async (key) => recorded.values.get(key),
+    async getStored(key) {
+      const value = recorded.values.get(key);
+      return value && { value, version: versions.get(key) ?? 0 };
+    },
     async put(puts, deletes = []) {
       await gate.pass();
       write(puts, deletes, []);
@@ -177,19 +242,8 @@ export function createTestSender(user: string, options: { role?: string } = {}):
   return { principal, role: options.role ?? "controller", sessionId: null };
 }
 
-function announcement(topic: string, event: LoggedEvent, position: Position, atMs: number): PushMessage {
-  const { sender, key, payload } = event;
-  return {
-    type: "push",
-    topic,
-    event: event.event,
-    ...(payload === undefined ? {} : { payload }),
-    offset: position.offset,
-    ...(sender?.sessionId ? { from: sender.sessionId } : {}),
-    ...(sender ? { user: sender.principal.id } : {}),
-    atMs,
-    ...(key === undefined ? {} : { key }),
-  };
+function isSeveral(events: LoggedEvent | readonly LoggedEvent[]): events is readonly LoggedEvent[] {
+  return Array.isArray(events);
 }
 
 /** Feeds of one connection per member: one after the other, each message when the test lets it through. */

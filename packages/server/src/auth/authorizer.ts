@@ -8,6 +8,7 @@ import type { Principal } from "./principal.ts";
 import type { ResourceRecord } from "./record.ts";
 import type { RecordStore } from "./records.ts";
 import type { Revocations } from "./revocation.ts";
+import { narrowAccess } from "./scope.ts";
 
 /** What a principal may do with a topic, and under which tenant the topic lives. */
 export interface Access {
@@ -86,6 +87,8 @@ export function createAuthorizer(options: AuthorizerOptions): Authorizer {
       decide({ principal, record: await records.get(topic), nowMs: clock.nowMs(), mode });
     let answer = await question();
     if (answer.verdict === "create") {
+      // Whoever may only read a topic that was there does not found it anew.
+      if (principal.scope) return null;
       // Somebody else's record may have been first; what it says decides.
       await records.create(recordFor(principal, topic));
       answer = await question();
@@ -99,6 +102,7 @@ export function createAuthorizer(options: AuthorizerOptions): Authorizer {
     topic: string,
     params: Readonly<Record<string, string>>,
   ): Promise<Grant | null> {
+    if (isOutside(principal, topic)) return null;
     const decision = await askApplication(feature, { principal, topic, params });
     if (decision === false) return null;
     if (decision === undefined) return applyPolicy(principal, topic);
@@ -112,7 +116,7 @@ export function createAuthorizer(options: AuthorizerOptions): Authorizer {
       let answer = cache.get(principal, topic);
       if (answer === undefined) {
         const { generation } = cache;
-        answer = accessOf(await grantFor(principal, feature, topic, params), feature);
+        answer = accessOf(await grantFor(principal, feature, topic, params), feature, principal);
         // The answer may have taken its time: a revocation meanwhile counts.
         assertPrincipal(principal);
         cache.set(principal, topic, answer, generation);
@@ -122,11 +126,12 @@ export function createAuthorizer(options: AuthorizerOptions): Authorizer {
     },
     async accessBy(record, principal, feature, params) {
       assertPrincipal(principal);
+      if (isOutside(principal, record.topic)) return null;
       const decision = await askApplication(feature, { principal, topic: record.topic, params });
       const answer = decide({ principal, record, nowMs: clock.nowMs(), mode: "strict" });
       const byPolicy = answer.verdict === "allow" ? answer : null;
       const grant = typeof decision === "string" ? { tenant: record.tenant, role: decision } : byPolicy;
-      const access = accessOf(decision === false ? null : grant, feature);
+      const access = accessOf(decision === false ? null : grant, feature, principal);
       return access === "forbidden" ? null : access;
     },
     revoke: (principalId, tenant) => cache.dropPrincipal(principalId, tenant),
@@ -150,12 +155,22 @@ async function askApplication(
   }
 }
 
-function accessOf(grant: Grant | null, { roles, defaultRole }: AccessRules): Access | "forbidden" {
+/** Whether a topic lies beyond what a principal's authority is narrowed to. */
+function isOutside({ scope }: Principal, topic: string): boolean {
+  return scope !== undefined && scope.topic !== topic;
+}
+
+function accessOf(
+  grant: Grant | null,
+  { roles, defaultRole }: AccessRules,
+  { scope }: Principal,
+): Access | "forbidden" {
   if (grant === null) return "forbidden";
   const wanted = grant.role ?? defaultRole;
   const standIns = Object.hasOwn(STAND_INS, wanted) ? STAND_INS[wanted] : WEAKEST;
   const role = [wanted, ...(standIns ?? WEAKEST)].find((name) => Object.hasOwn(roles, name));
   const operations = role === undefined ? undefined : roles[role];
   if (role === undefined || operations === undefined) return "forbidden";
-  return { tenant: grant.tenant, role, operations: new Set(operations) };
+  const access: Access = { tenant: grant.tenant, role, operations: new Set(operations) };
+  return scope === undefined ? access : (narrowAccess(access, scope, { roles }) ?? "forbidden");
 }

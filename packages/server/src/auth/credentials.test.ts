@@ -47,6 +47,29 @@ describe("precedence", () => {
     });
   });
 
+  test("[TK3] a ticket goes behind every token and before the cookie, where the path names its parameter", () => {
+    const tickets = { ...all, ticketParameter: "ticket" };
+    const query = "token=three&ticket=five&a=1";
+    const headers = { cookie: "sid=four" };
+    const sourceOf = (parts: Parameters<typeof requestWith>[0], options: typeof all = tickets) =>
+      findCredentials(requestWith(parts), options).source;
+    expect(sourceOf({ ...everywhere, query })).toBe("subprotocol");
+    expect(sourceOf({ headers: { authorization: "Bearer two" }, query })).toBe("authorization");
+    expect(sourceOf({ headers, query })).toBe("query");
+    expect(sourceOf({ headers, query: "ticket=five" })).toBe("ticket");
+    expect(sourceOf({ headers, query: "ticket=" })).toBe("cookie");
+    expect(sourceOf({ headers, query: "ticket=five" }, all)).toBe("cookie");
+  });
+
+  test("[TK10] the request that goes on has no ticket, whichever proof counted", () => {
+    const tickets = { ...all, ticketParameter: "ticket" };
+    for (const token of ["", "token=three&"]) {
+      const request = requestWith({ query: `${token}ticket=five&ticket=six&a=1` });
+      expect(findCredentials(request, tickets).request.query.toString()).toBe(`${token}a=1`);
+      expect(request.query.getAll("ticket")).toEqual(["five", "six"]);
+    }
+  });
+
   test("a query parameter counts only where the path names it", () => {
     const request = requestWith({ query: "token=three" });
     expect(findCredentials(request, { cookie: "sid", originAllowed: true })).not.toHaveProperty("token");

@@ -1,5 +1,6 @@
 import { PlexlineError } from "@plexline/protocol";
-import { DEFAULT_TENANT, type Principal } from "./principal.ts";
+import type { Operation } from "./operation.ts";
+import { DEFAULT_TENANT, type Principal, type Scope } from "./principal.ts";
 
 /** Longest principal id, in characters. */
 export const PRINCIPAL_ID_LENGTH_MAX = 128;
@@ -8,6 +9,7 @@ const ROLE_LENGTH_MAX = 64;
 const LABEL_LENGTH_MAX = 256;
 // Control characters, line separators and lone surrogates: they forge log lines and make two ids look like one.
 const UNPRINTABLE = /[\p{Cc}\p{Cs}\u2028\u2029]/u;
+const OPERATIONS: readonly unknown[] = ["subscribe", "publish", "call", "presence"] satisfies Operation[];
 const KINDS: readonly unknown[] = ["user", "service", "admin"] satisfies Principal["kind"][];
 
 /** Whether `value` can name a principal: 1 to 128 printable characters. */
@@ -51,6 +53,7 @@ export function parsePrincipal(value: unknown): Principal {
     ...parseLabel("name", value.name),
     ...parseLabel("email", value.email),
     ...(expiresAtMs === undefined ? {} : { expiresAtMs }),
+    ...parseScope(value.scope),
     claims: Object.freeze(claims),
   });
 }
@@ -83,6 +86,18 @@ export function parseLabel<K extends "name" | "email">(key: K, value: unknown): 
   if (typeof value !== "string" || value === "" || value.length > LABEL_LENGTH_MAX || UNPRINTABLE.test(value))
     return {};
   return { [key]: value } as { [P in K]?: string };
+}
+
+/** A scope as a spreadable part; none stays none, and anything that is no scope is refused: it was to narrow something. */
+function parseScope(value: unknown): { scope?: Scope } {
+  if (value === undefined) return {};
+  const { topic, operations } = isObject(value) ? value : {};
+  const isScope =
+    typeof topic === "string" &&
+    Array.isArray(operations) &&
+    operations.every((operation) => OPERATIONS.includes(operation));
+  if (!isScope) throw refusal("The principal's scope must name a topic and operations.");
+  return { scope: Object.freeze({ topic, operations: Object.freeze([...operations]) }) };
 }
 
 /** A plain JSON object, as opposed to an array, null or a scalar. */

@@ -1,3 +1,12 @@
+import type { Operation } from "./operation.ts";
+
+/** What a principal's authority is narrowed to, whatever else would be allowed. */
+export interface Scope {
+  /** The one topic. */
+  readonly topic: string;
+  readonly operations: readonly Operation[];
+}
+
 /** The authenticated identity that a session acts for. */
 export interface Principal {
   readonly id: string;
@@ -12,6 +21,8 @@ export interface Principal {
   readonly email?: string;
   /** When the authority ends, in milliseconds since 1970; absent when it does not. */
   readonly expiresAtMs?: number;
+  /** Of somebody who came by a ticket. Absent: everything that the policy allows. */
+  readonly scope?: Scope;
   /** Everything the token said, for the application's own `authorize`. */
   readonly claims: Readonly<Record<string, unknown>>;
 }

@@ -19,7 +19,7 @@ export class Batch {
   lastOffset: number | null = null;
   /** The lowest number of a broadcast; infinite without one. */
   firstBroadcast = Number.POSITIVE_INFINITY;
-  /** Every publication has bytes, and no offset is missing between the first and the last. */
+  /** Every publication could be encoded, and no offset is missing between the first and the last. */
   isWhole = true;
   #lastPosition: Position | null = null;
 
@@ -32,7 +32,8 @@ export class Batch {
     return this.start + this.publications.length;
   }
 
-  add(publication: Publication, encoded: Encoded | null): void {
+  /** Takes a publication in the words of the codec: null where it has none for it, undefined where it failed. */
+  add(publication: Publication, encoded: Encoded | null | undefined): void {
     const { offset, broadcast } = publication;
     this.publications.push(publication);
     if (broadcast > 0 && broadcast < this.firstBroadcast) this.firstBroadcast = broadcast;
@@ -41,10 +42,8 @@ export class Batch {
       else if (offset !== (this.lastOffset as number) + 1) this.isWhole = false;
       this.lastOffset = offset;
     }
-    if (encoded === null) {
-      this.isWhole = false;
-      return;
-    }
+    if (encoded === undefined) this.isWhole = false;
+    if (!encoded) return;
     this.messages.push(encoded.data);
     this.bytesBeforeLast = this.bytes;
     this.bytes += encoded.bytes;

@@ -150,6 +150,73 @@ describe("a tail", () => {
     expect([native.heard, own.heard]).toEqual([["1-2"], ["1"]]);
   });
 
+  test("gathers a batch for each shared codec, encoded once for all who have it", () => {
+    const { clock, tail, join } = setUp();
+    let encoded = 0;
+    const text: Encoder = {
+      isShared: true,
+      encode() {
+        encoded += 1;
+        return { data: "text", bytes: 4 };
+      },
+    };
+    const [native, one, other] = [join(), join(text), join(text)];
+    one.takesBatches = false;
+    publish(tail, 1);
+    tail.settle(other);
+    publish(tail, 2);
+    clock.runDeferred();
+    expect([native.heard, one.heard, other.heard]).toEqual([["1-2"], ["1", "2"], ["1", "2"]]);
+    expect(encoded).toBe(2);
+    tail.remove(one);
+    tail.remove(other);
+    publish(tail, 3);
+    const late = join(text);
+    publish(tail, 4);
+    clock.runDeferred();
+    expect([native.heard.at(-1), late.heard, encoded, tail.size]).toEqual(["3-4", ["4"], 3, 2]);
+  });
+
+  test("a codec without words for a publication is handed the batch without it", () => {
+    const { clock, tail, join } = setUp();
+    const batches: [messages: number, isWhole: boolean][] = [];
+    const odd: Encoder = {
+      isShared: true,
+      encode: () => (batches.length === 0 ? null : { data: "x", bytes: 1 }),
+    };
+    const one = join(odd);
+    const { deliverBatch } = one;
+    one.deliverBatch = (batch) => {
+      batches.push([batch.messages.length, batch.isWhole]);
+      return deliverBatch(batch);
+    };
+    publish(tail, 1, 2);
+    clock.runDeferred();
+    publish(tail, 3);
+    clock.runDeferred();
+    expect([batches, one.heard]).toEqual([
+      [
+        [0, true],
+        [1, true],
+      ],
+      ["1-2", "3"],
+    ]);
+  });
+
+  test("what one codec publishes on while batches go out reaches the others in its order", () => {
+    const { clock, tail, join } = setUp();
+    const text: Encoder = { isShared: true, encode: () => ({ data: "text", bytes: 4 }) };
+    const [first, second] = [join(), join(text)];
+    first.onDelivery = () => {
+      first.onDelivery = () => {};
+      publish(tail, 2);
+      tail.flush();
+    };
+    publish(tail, 1);
+    clock.runDeferred();
+    expect([first.heard, second.heard]).toEqual([["1", "2"], ["1-2"]]);
+  });
+
   test("a subscriber that throws hurts nobody, and is reported", () => {
     const { clock, tail, failures, join } = setUp();
     const members = [join(), join(), join()];

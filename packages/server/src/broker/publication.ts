@@ -30,8 +30,11 @@ export class Publication {
   readonly outbox: OutboxPolicy;
   /** Its number among the topic's broadcasts, which are handed on before they are in the log; 0 for all others. */
   readonly broadcast: number;
+  /** The last codec that asked for it, or the first that is shared, and what it made of it. */
   #encoder: Encoder | null = null;
   #encoded: Encoded | null = null;
+  /** What the other shared codecs made of it. */
+  #others: Map<Encoder, Encoded | null> | null = null;
 
   constructor(
     message: ServerMessage | BinaryMessage,
@@ -45,12 +48,19 @@ export class Publication {
     this.broadcast = broadcast;
   }
 
-  /** The bytes for one codec. Nearly all subscribers share one, so only the last codec's bytes are kept. */
+  /** The bytes for one codec. Nearly all subscribers share one; those of a codec of its own ask once. */
   encodedBy(encoder: Encoder): Encoded | null {
-    if (this.#encoder !== encoder) {
-      this.#encoded = encoder.encode(this.message);
+    if (this.#encoder === encoder) return this.#encoded;
+    const known = this.#others?.get(encoder);
+    if (known !== undefined) return known;
+    const encoded = encoder.encode(this.message);
+    if (!this.#encoder?.isShared) {
+      this.#encoded = encoded;
       this.#encoder = encoder;
+    } else if (encoder.isShared) {
+      this.#others ??= new Map();
+      this.#others.set(encoder, encoded);
     }
-    return this.#encoded;
+    return encoded;
   }
 }

@@ -27,24 +27,43 @@ const BATCH_BYTES_MAX = 64 * 1024;
 /** `taken` of those for whom nothing is gathered. */
 const ALL = Number.POSITIVE_INFINITY;
 
+/** The subscribers of one shared codec, and what is gathered for them. It is there as long as it has any. */
+class Group {
+  readonly encoder: Encoder;
+  readonly members = new Set<Subscriber>();
+  gathering: Batch | null = null;
+  /** The batch that is being handed out. */
+  leaving: Batch | null = null;
+
+  constructor(encoder: Encoder) {
+    this.encoder = encoder;
+  }
+
+  /** Encoded at once, because what a feature published it may change afterwards; undefined if it cannot be. */
+  encode(publication: Publication): Encoded | null | undefined {
+    try {
+      return publication.encodedBy(this.encoder);
+    } catch {
+      return undefined; // each delivery fails in the same way, and is reported
+    }
+  }
+}
+
 /**
  * The live end of one topic on this node. A system call per delivery is nearly all that fan-out costs, so the
- * publications of one tick are gathered and each subscriber gets them in one write. Gathering must not be seen: whoever
- * is about to do anything else with a subscriber calls `settle` first, and then it stands where it would stand if
- * every publication had been handed over at once.
+ * publications of one tick are gathered and each subscriber gets them in one write: a batch for each shared codec, which
+ * is nearly always one. Gathering must not be seen: whoever is about to do anything else with a subscriber calls `settle`
+ * first, and then it stands where it would stand if every publication had been handed over at once.
  */
 export class Tail {
   readonly #parts: TailParts;
-  /** Those whose codec is the one that batches are made in. */
-  readonly #members = new Set<Subscriber>();
+  /** Those whose codec is shared, by it. */
+  readonly #groups = new Map<Encoder, Group>();
   /** The others, e.g. of foreign wires, each with a codec of its own: served at once. */
   readonly #others = new Set<Subscriber>();
-  #encoder: Encoder | null = null;
   /** Publications gathered so far, ever. */
   #count = 0;
-  #gathering: Batch | null = null;
-  /** The batch that is being handed out. */
-  #leaving: Batch | null = null;
+  #isLeaving = false;
   #isPlanned = false;
   #isMissed = false;
   #flushedAtMs = Number.NEGATIVE_INFINITY;
@@ -54,45 +73,61 @@ export class Tail {
   }
 
   get size(): number {
-    return this.#members.size + this.#others.size;
+    let size = this.#others.size;
+    for (const group of this.#groups.values()) size += group.members.size;
+    return size;
   }
 
   /** From now on it gets what is published. */
   add(subscriber: Subscriber): void {
-    if (subscriber.encoder.isShared) this.#encoder ??= subscriber.encoder;
-    const isMember = subscriber.encoder === this.#encoder;
-    subscriber.taken = isMember ? this.#count : ALL;
-    if (isMember) this.#members.add(subscriber);
-    else this.#others.add(subscriber);
+    const { encoder } = subscriber;
+    if (!encoder.isShared) {
+      subscriber.taken = ALL;
+      this.#others.add(subscriber);
+      return;
+    }
+    subscriber.taken = this.#count;
+    let group = this.#groups.get(encoder);
+    if (!group) {
+      group = new Group(encoder);
+      this.#groups.set(encoder, group);
+    }
+    group.members.add(subscriber);
   }
 
   /** It gets nothing any more, not even what has been gathered: settle it first. */
   remove(subscriber: Subscriber): void {
     subscriber.taken = ALL;
-    this.#members.delete(subscriber);
-    this.#others.delete(subscriber);
+    if (this.#others.delete(subscriber)) return;
+    const group = this.#groups.get(subscriber.encoder);
+    if (group?.members.delete(subscriber) && group.members.size === 0) this.#groups.delete(group.encoder);
   }
 
   /** Hands a publication to every subscriber but `except`: at the end of the tick at the latest, or of the window. */
   publish(publication: Publication, except?: Subscriber): void {
     for (const subscriber of this.#others) if (subscriber !== except) this.#deliver(subscriber, publication);
-    if (this.#members.size === 0) return;
-    const isExcepted = except !== undefined && this.#members.has(except);
+    if (this.#groups.size === 0) return;
+    const isExcepted = except !== undefined && except.taken !== ALL;
     if (isExcepted) this.settle(except);
-    this.#gathering ??= new Batch(this.#count);
-    this.#gathering.add(publication, this.#encode(publication));
+    let bytes = 0;
+    for (const group of this.#groups.values()) {
+      group.gathering ??= new Batch(this.#count);
+      group.gathering.add(publication, group.encode(publication));
+      bytes = Math.max(bytes, group.gathering.bytes);
+    }
     this.#count += 1;
-    if (isExcepted) except.taken = this.#count;
-    if (this.#gathering.bytes >= BATCH_BYTES_MAX) this.flush();
+    if (isExcepted) this.skip(except);
+    if (bytes >= BATCH_BYTES_MAX) this.flush();
     else if (!this.#isPlanned) this.#plan();
   }
 
   /** Hands over what one subscriber still has to get. */
   settle(subscriber: Subscriber): void {
     if (subscriber.taken >= this.#count) return;
-    if (this.#leaving) this.#serve(subscriber, this.#leaving);
+    const group = this.#groups.get(subscriber.encoder);
+    if (group?.leaving) this.#serve(subscriber, group.leaving);
     // What is still being gathered has no bytes of its own yet: its messages go one by one.
-    if (this.#gathering) this.#serveEach(subscriber, this.#gathering);
+    if (group?.gathering) this.#serveEach(subscriber, group.gathering);
   }
 
   /** What one subscriber still has to get is not for it any more. */
@@ -102,22 +137,26 @@ export class Tail {
 
   /** Hands out what has been gathered. */
   flush(): void {
-    if (this.#leaving) {
+    if (this.#isLeaving) {
       this.#isMissed = true;
       return;
     }
+    this.#isLeaving = true;
     do {
       this.#isMissed = false;
-      this.#leaving = this.#gathering;
-      this.#gathering = null;
-      if (this.#leaving) this.#handOut(this.#leaving);
-      this.#leaving = null;
+      for (const group of this.#groups.values()) this.#handOut(group);
     } while (this.#isMissed);
+    this.#isLeaving = false;
   }
 
-  #handOut(batch: Batch): void {
+  #handOut(group: Group): void {
+    const batch = group.gathering;
+    if (batch === null) return;
     if (this.#parts.flushWindowMs > 0) this.#flushedAtMs = this.#parts.clock.monotonicMs();
-    for (const subscriber of this.#members) this.#serve(subscriber, batch);
+    group.gathering = null;
+    group.leaving = batch;
+    for (const subscriber of group.members) this.#serve(subscriber, batch);
+    group.leaving = null;
   }
 
   #serve(subscriber: Subscriber, batch: Batch): void {
@@ -151,15 +190,6 @@ export class Tail {
       subscriber.deliver(publication);
     } catch (error) {
       this.#parts.onFailure(error);
-    }
-  }
-
-  /** Encoded at once, because what a feature published it may change afterwards. */
-  #encode(publication: Publication): Encoded | null {
-    try {
-      return publication.encodedBy(this.#encoder as Encoder);
-    } catch {
-      return null; // each delivery fails in the same way, and is reported
     }
   }
 

@@ -1,17 +1,17 @@
 import type {
-  BinaryMessage,
   CallResult,
+  LogWindow,
   PlexlineError,
   Position,
   PublishResult,
-  ServerMessage,
   SubscribeResult,
 } from "@plexline/protocol";
 import type { Operation } from "../auth/operation.ts";
 import type { Principal } from "../auth/principal.ts";
 import type { UpgradeRequest } from "../platform/request.ts";
 import type { Logger } from "../telemetry/log.ts";
-import type { OutboxPolicy } from "./feature.ts";
+import type { LoggedPush, OutboxPolicy } from "./feature.ts";
+import type { SharedTranslation, Translate } from "./shared-translation.ts";
 
 /**
  * An endpoint owns a path and speaks its own messages there. The engine has authenticated whoever connects, and owns
@@ -32,6 +32,11 @@ export interface Endpoint {
   match?(request: UpgradeRequest): boolean;
   /** Name of a query parameter that may carry the token. Default: none may. */
   readonly tokenParameter?: string;
+  /**
+   * Name of a query parameter that may carry a ticket of `RequestContext.ticket`, for clients that cannot send headers; not
+   * the name of `tokenParameter`. What the endpoint sees of the request has it no more. Default: none may.
+   */
+  readonly ticketParameter?: string;
   /**
    * How the engine closes a connection for an error, in the dialect's own code and words; null for the server's: the code of
    * the error and its message. Not asked when the endpoint itself closes.
@@ -89,6 +94,21 @@ export interface RequestContext {
    */
   open(options?: { readonly onClose?: (error: PlexlineError) => void }): Promise<EndpointSession>;
   /**
+   * Opens a session whose messages are the body of the response: what is sent to it is appended as it is, text as UTF-8,
+   * with the outbox, limits, keep-alive, expiry, revocation and drain of any connection. `close` ends the body when all that
+   * was sent has been written, whatever its code; a body that cannot be written whole is cut instead, which HTTP tells the
+   * client. The session ends when the client goes away. Rejects with a PlexlineError before anything is sent.
+   *
+   * @example
+   * const { session, response } = await context.stream({ headers: { "Content-Type": "text/event-stream" } });
+   * await session.subscribe("board:7", { translate: (message) => `data: ${JSON.stringify(message)}\n\n` });
+   * return response;
+   */
+  stream(
+    init: { readonly status?: number; readonly headers: Readonly<Record<string, string>> },
+    options?: StreamOptions,
+  ): Promise<{ readonly session: EndpointSession; readonly response: Response }>;
+  /**
    * Lists the topics whose address starts with `prefix` and that the caller may subscribe to, in the order of their addresses
    * (by UTF-8 bytes), after the topic `after`. Only topics with a resource record are known to it. A page has at most `limit`
    * topics, default 100, most 1,000, and may have fewer although more follow: `next` says where. Rejects with a PlexlineError.
@@ -100,6 +120,73 @@ export interface RequestContext {
    * the log. For the topic's owner, for services and administrators, as far as they may publish; others are FORBIDDEN.
    */
   reset(topic: string): Promise<Position>;
+  /**
+   * Gives the caller a ticket: what an endpoint with a `ticketParameter` takes in its URL in place of a token, for receiving
+   * this one topic and for the commands of its readers, any number of times until it expires. Rejects with a PlexlineError:
+   * FORBIDDEN where the caller may not subscribe, absent topics alike, or came by a ticket; PAYLOAD_INVALID for a `ttlMs`.
+   * Answer it with `Cache-Control: no-store`.
+   *
+   * @example
+   * return Response.json(await context.ticket({ topic }), { headers: { "Cache-Control": "no-store" } });
+   */
+  ticket(request: TicketRequest): Promise<TopicTicket>;
+}
+
+/** What a ticket is asked for. */
+export interface TicketRequest {
+  readonly topic: string;
+  /** How long it is to live, in milliseconds: default 10 minutes, most 1 hour, and never longer than the caller's token. */
+  readonly ttlMs?: number;
+}
+
+/** A ticket, to be sent to the caller alone. */
+export interface TopicTicket {
+  readonly ticket: string;
+  /** In milliseconds since 1970. Sessions that came by it end then. */
+  readonly expiresAtMs: number;
+}
+
+/** How a streamed response ends. */
+export interface StreamOptions {
+  /** The last of the body, before the engine ends it for an error; SHUTTING_DOWN when the server stops. */
+  readonly closing?: (error: PlexlineError) => string | null;
+  /** The session has ended: for an error of the engine, else null. Called once. */
+  readonly onClose?: (error: PlexlineError | null) => void;
+}
+
+/** From where events are read, and how many. */
+export interface ReadOptions {
+  /** After this position; `start`: after the oldest that is dropped; `head`: none, only where the head is. */
+  readonly since: Position | "start" | "head";
+  /** Default and most: 1,000. */
+  readonly entriesMax?: number;
+  /** Bytes of the log; one entry may be longer. Default 256 KiB, most 1 MiB. */
+  readonly bytesMax?: number;
+}
+
+/** Events of a log that were read once. */
+export interface ReadResult {
+  /** Oldest first. Binary entries are left out, so none does not mean the end: `position.offset` at `window.head` does. */
+  readonly events: readonly LoggedPush[];
+  /** Where the reader stands after them. */
+  readonly position: Position;
+  readonly window: LogWindow;
+  /**
+   * What was asked for is gone: dropped by retention, or of a log that has been replaced. The events are then those after the
+   * oldest that is kept; of a position ahead of the head, which is a `reset` too, none.
+   */
+  readonly gap: "trimmed" | "reset" | null;
+}
+
+/** What of a subscription is for its session alone, beside a translation that many share. */
+export interface OwnNotices {
+  /**
+   * Translates what only this session is told (a gap, an error, the subscription's end) in place of the shared translation.
+   * After a gap nothing follows: unsubscribe, and subscribe from where to go on.
+   */
+  readonly translate: Translate;
+  /** All logged events up to this offset have been handed to the connection. Must not throw. */
+  readonly handed?: (offset: number) => void;
 }
 
 /** A topic that somebody may subscribe to. */
@@ -145,15 +232,25 @@ export interface EndpointSession {
    * `keepAlive`: for a wire on which it depends on the client what it takes.
    */
   keepAlive(message: string | Uint8Array, afterMs: number): void;
-  /** Subscribes this session to a topic; `translate` turns what happens there into a foreign message, or null for none. */
+  /**
+   * Subscribes this session to a topic; `translate` turns what happens there into a foreign message, or null for none. A
+   * shared translation that throws ends the connections that it was given for with HANDLER_FAILED, so that none of them
+   * misses anything unnoticed; one of its own ends this connection.
+   */
   subscribe(
     topic: string,
     options: {
       since?: Position | "start";
       input?: unknown;
-      translate(message: ServerMessage | BinaryMessage): string | Uint8Array | null;
+      translate: SharedTranslation | Translate;
+      own?: OwnNotices;
     },
   ): Promise<SubscribeResult>;
+  /**
+   * Reads logged events of a topic that this session may subscribe to, once, without subscribing. Rejects with a
+   * PlexlineError; OPERATION_UNSUPPORTED for a topic without a log.
+   */
+  read(topic: string, options: ReadOptions): Promise<ReadResult>;
   unsubscribe(topic: string): void;
   publish(topic: string, event: string, payload: unknown, options?: { key?: string }): Promise<PublishResult>;
   call(topic: string, command: string, input: unknown, options?: { key?: string }): Promise<CallResult>;

@@ -1,11 +1,12 @@
-import type { BinaryMessage, LogWindow, Position, ServerMessage } from "@plexline/protocol";
+import type { BinaryMessage, LogWindow, Position, PushMessage, ServerMessage } from "@plexline/protocol";
 import type { AccessRules } from "../auth/access-rules.ts";
 import type { Operation } from "../auth/operation.ts";
 import type { Principal } from "../auth/principal.ts";
 import type { OutboxPolicy } from "../broker/publication.ts";
 import type { Clock } from "../platform/clock.ts";
-import type { Check, Put, Snapshot } from "../storage/storage.ts";
+import type { Check, Put, Segment, SegmentPlace, Snapshot } from "../storage/storage.ts";
 import type { Logger } from "../telemetry/log.ts";
+import type { OwnTopic } from "./own-topic.ts";
 
 export type { OutboxPolicy } from "../broker/publication.ts";
 
@@ -42,6 +43,11 @@ export interface Feature extends AccessRules {
   readonly flushWindowMs?: number;
   /** What a binary message of this kind needs. Default: `publish` for every kind. */
   readonly binaryOperation?: (kind: number) => Operation;
+  /**
+   * What the server's own code does with a topic of it: `app.<feature>(name, params)` returns what this makes. Default: the
+   * app has no such method.
+   */
+  readonly api?: (topic: OwnTopic) => object;
   /** The topic is touched for the first time on this node: make its state. */
   open(topic: TopicContext): Room | Promise<Room>;
 }
@@ -72,6 +78,12 @@ export interface Room {
   onMessage(sender: Sender, message: RoomMessage): unknown | Promise<unknown>;
   /** Another node has appended a binary entry: called before this node's subscribers are given it, in the order of the log. */
   onEntry?(entry: BinaryEntry): void;
+  /**
+   * An event of the log, this node's or another's, is announced: called before subscribers are given it, in the order of the
+   * log, once for every event after the `window` that the room saw when it was made or, after a restart, when `onRestart`
+   * was called; what is older it reads itself, with `readEvents`. Must not throw.
+   */
+  onEvent?(event: LoggedPush): void;
   /** The log is another one than the room was made from (new epoch), or entries of it are gone. Subscribers are told by `gap`. */
   onRestart?(): void | Promise<void>;
   /** Somebody's socket was lost (`false`) or came back (`true`) while the session goes on. */
@@ -134,6 +146,29 @@ export interface BroadcastOptions {
   readonly relay?: "at-once" | "when-durable";
 }
 
+/** An event of the log as subscribers are pushed it. */
+export type LoggedPush = PushMessage & { readonly offset: number };
+
+/** Consecutive events of the log and its window when they were read. */
+export interface EventPage extends LogWindow {
+  readonly events: readonly LoggedPush[];
+}
+
+/** What becomes durable together with events, or not at all; keys are the topic's own and cannot meet another topic's. */
+export interface AppendAlso {
+  readonly puts?: readonly Put[];
+  readonly deletes?: readonly string[];
+  readonly checks?: readonly Check[];
+  /** Refuse, with a ConflictError, unless the log has this epoch. */
+  readonly epoch?: string;
+}
+
+/** A value of a topic with its version: 1 at first, one more with every put, and 1 again after a delete. */
+export interface StoredValue {
+  readonly value: Uint8Array;
+  readonly version: number;
+}
+
 /** Consecutive binary entries and the window of the log when they were read. */
 export interface BinaryPage extends LogWindow {
   readonly entries: readonly BinaryEntry[];
@@ -151,13 +186,15 @@ export interface TopicContext {
   readonly signal: AbortSignal;
   /**
    * The logged family: commits an event to the topic's log and, once durable, announces it to every subscriber on every
-   * node in the order of the log. Resolves with its position. `also` becomes durable together with it; keys are the
-   * feature's own and cannot meet another topic's. Rejects when nothing was committed. Needs `history`.
+   * node in the order of the log. Several events become consecutive entries of one commit, all or none. `also` becomes
+   * durable together with them; without events it is all that is committed. Resolves with the position of the last event,
+   * or of the head without one. Rejects when nothing was committed, with a ConflictError when a check or the epoch did not
+   * hold. What is appended while the room is being made is announced when it is there. Needs `history`.
+   *
+   * @example
+   * await topic.append([first, second], { epoch: topic.window?.epoch ?? "", checks: [{ key: "writer", version: 3 }] });
    */
-  append(
-    event: LoggedEvent,
-    also?: { puts?: readonly Put[]; deletes?: readonly string[]; checks?: readonly Check[] },
-  ): Promise<Position>;
+  append(events: LoggedEvent | readonly LoggedEvent[], also?: AppendAlso): Promise<Position>;
   /**
    * The third way, for documents: hands a binary message to every subscriber but `except` at once, and commits it to the
    * log afterwards, with whatever else has gathered by then. Resolves when it is durable. A rejection means that it **and
@@ -179,16 +216,37 @@ export interface TopicContext {
   readonly window: LogWindow | null;
   /** Binary entries after offset `from`, oldest first: at most `entriesMax` and `bytesMax`, but always one if there is one. */
   readEntries(from: number, limits: { entriesMax: number; bytesMax: number }): Promise<BinaryPage>;
+  /**
+   * Events after offset `from` that have been announced, oldest first: at most `entriesMax` and `bytesMax` of the log, but
+   * always one if there is one. Binary entries are left out.
+   */
+  readEvents(from: number, limits: { entriesMax: number; bytesMax: number }): Promise<EventPage>;
+  /**
+   * Ends the log's history, with its snapshot, and begins another one in a new epoch, at offset 0: subscribers on every node
+   * hear `gap` with reason `reset`. Resolves with the new position once `onRestart` has been called, without waiting for
+   * what that returns, so a handler may await it. What `put` and `append` wrote stays: write what must change afterwards.
+   */
+  reset(): Promise<Position>;
   /** The state that replaces reading the log up to a position; see `Storage`. */
   readSnapshot(): Promise<Snapshot | undefined>;
   /** Stores one; rejects with a ConflictError if it is older than the stored one or of another epoch. */
-  writeSnapshot(position: Position, chunks: readonly Uint8Array[]): Promise<void>;
+  writeSnapshot(
+    position: Position,
+    chunks: readonly Uint8Array[],
+    segments?: readonly Segment[],
+  ): Promise<void>;
+  /** Writes the next chunks of a segment that a snapshot is to name; see `Storage`. */
+  writeSegment(place: SegmentPlace, chunks: readonly Uint8Array[]): Promise<void>;
+  /** Chunks of a segment; undefined if no snapshot names it any more. */
+  readSegment(name: string, from: number, count: number): Promise<readonly Uint8Array[] | undefined>;
   /** The ephemeral family: hands a message to every subscriber on every node at once; nothing is stored. */
   relay(message: ServerMessage | BinaryMessage, options?: { outbox?: OutboxPolicy; except?: Member }): void;
   /** Hands a message to one subscriber on this node. */
   push(member: Member, message: ServerMessage | BinaryMessage, outbox?: OutboxPolicy): void;
   /** Reads a value that `append` or `put` wrote for this topic. */
   get(key: string): Promise<Uint8Array | undefined>;
+  /** The same with its version, for `checks`. */
+  getStored(key: string): Promise<StoredValue | undefined>;
   /** Writes values of this topic without an entry; durable when it resolves. */
   put(puts: readonly Put[], deletes?: readonly string[]): Promise<void>;
 }

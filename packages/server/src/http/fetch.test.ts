@@ -25,8 +25,10 @@ const serve = createFetch({
   cookie: "plexline_token",
   nativePath: "/ws",
   open: () => Promise.reject(new Error("not here")),
+  stream: () => Promise.reject(new Error("not here")),
   topics: () => Promise.reject(new Error("not here")),
   reset: () => Promise.reject(new Error("not here")),
+  ticket: () => Promise.reject(new Error("not here")),
   fallback: () => new Response("own page"),
 });
 

@@ -6,8 +6,10 @@ import type { Endpoint, EndpointSession, RequestContext } from "../feature/endpo
 import { comparePaths, compilePath, matchPath } from "../platform/path.ts";
 import type { UpgradeRequest } from "../platform/request.ts";
 import { allowOrigin, isPreflight, preflightResponse } from "./cors.ts";
+import type { OpenStream } from "./stream-session.ts";
 import type { TopicList } from "./topic-list.ts";
 import type { TopicReset } from "./topic-reset.ts";
+import type { IssueTicket } from "./topic-ticket.ts";
 
 export interface FetchOptions {
   readonly endpoints: readonly Endpoint[];
@@ -21,8 +23,11 @@ export interface FetchOptions {
     credentials: Credentials,
     onClose?: (error: PlexlineError) => void,
   ) => Promise<EndpointSession>;
+  /** Opens one whose messages are the response's body. */
+  readonly stream: OpenStream;
   readonly topics: TopicList;
   readonly reset: TopicReset;
+  readonly ticket: IssueTicket;
   readonly cookie: string;
   /** Health and admin pages; asked when no endpoint serves the path. */
   readonly fallback: (request: Request) => Response | Promise<Response>;
@@ -40,6 +45,13 @@ const SECURITY_HEADERS: Readonly<Record<string, string>> = {
  * pages that were pointed at this server by a name that is not its own must not act with its cookies.
  */
 export function createFetch(options: FetchOptions) {
+  for (const { path, tokenParameter, ticketParameter } of options.endpoints) {
+    if (ticketParameter !== undefined && ticketParameter === tokenParameter)
+      throw new PlexlineError("INTERNAL", {
+        message: `The endpoint ${path} takes tokens and tickets by one parameter.`,
+        fix: "Name tokenParameter and ticketParameter differently.",
+      });
+  }
   const routes = options.endpoints
     .filter((endpoint) => endpoint.onRequest !== undefined)
     .map((endpoint) => ({ endpoint, path: compilePath(endpoint.path) }))
@@ -78,23 +90,28 @@ export function createFetch(options: FetchOptions) {
       return errorResponse(403, new PlexlineError(verdict.code));
     }
     if (verdict.allowed && isPreflight(request)) return preflightResponse(request);
-    const { tokenParameter } = endpoint;
+    const { tokenParameter, ticketParameter } = endpoint;
     const credentials = () =>
       findCredentials(seen, {
         cookie: options.cookie,
         originAllowed: verdict.allowed && verdict.cookies,
         ...(tokenParameter === undefined ? {} : { tokenParameter }),
+        ...(ticketParameter === undefined ? {} : { ticketParameter }),
       });
     const context: RequestContext = {
       params,
       remoteAddress: seen.remoteAddress,
       authenticate: () => options.authenticator.authenticate(credentials()),
       open: ({ onClose } = {}) => options.open(endpoint.path, credentials(), onClose),
+      stream: async (init, streamOptions) => options.stream(endpoint, credentials(), init, streamOptions),
       topics: async (prefix, listOptions) =>
         options.topics(await options.authenticator.authenticate(credentials()), prefix, listOptions),
       reset: async (topic) => options.reset(await options.authenticator.authenticate(credentials()), topic),
+      ticket: async (wanted) =>
+        options.ticket(await options.authenticator.authenticate(credentials()), wanted),
     };
-    return (endpoint.onRequest as NonNullable<Endpoint["onRequest"]>)(request, context);
+    const shown = ticketParameter === undefined ? request : withoutParameter(request, ticketParameter);
+    return (endpoint.onRequest as NonNullable<Endpoint["onRequest"]>)(shown, context);
   }
 
   return async function serve(request: Request, from: { readonly remoteAddress: string }): Promise<Response> {
@@ -108,6 +125,14 @@ export function createFetch(options: FetchOptions) {
     allowOrigin(response, seen.headers.origin, verdict);
     return withHeaders(response);
   };
+}
+
+/** The request without a parameter of its query, for those who might repeat its URL. */
+function withoutParameter(request: Request, parameter: string): Request {
+  const url = new URL(request.url);
+  if (!url.searchParams.has(parameter)) return request;
+  url.searchParams.delete(parameter);
+  return new Request(url, request);
 }
 
 function toUpgradeRequest(

@@ -36,7 +36,7 @@ export function createTopicReset(parts: TopicResetParts): TopicReset {
     if (!isOwner || !operations.has("publish")) throw new PlexlineError("FORBIDDEN");
     const live = await liveTopics.use(tenant, topic, owner);
     try {
-      return await live.reset();
+      return await live.resetWhole();
     } finally {
       liveTopics.release(live);
     }

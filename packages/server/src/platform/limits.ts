@@ -49,6 +49,10 @@ export interface Limits {
   readonly connectQueueMax: number;
   /** Connections of this node. Over it: 503 before the upgrade. */
   readonly connectionsMax: number;
+  /** How long a ticket lives when nothing is asked for. Long enough for reconnects, short enough to be in a URL. */
+  readonly ticketTtlMs: number;
+  /** Longest life that may be asked for. Over it: PAYLOAD_INVALID. */
+  readonly ticketTtlMaxMs: number;
 }
 
 export const DEFAULT_LIMITS: Limits = {
@@ -72,6 +76,8 @@ export const DEFAULT_LIMITS: Limits = {
   detachedSessionsMax: 10_000,
   connectQueueMax: 64,
   connectionsMax: 20_000,
+  ticketTtlMs: 600_000,
+  ticketTtlMaxMs: 3_600_000,
 };
 
 /** The limits of a server: the defaults, with what differs. Throws a RangeError that names what cannot work. */

@@ -1,3 +1,4 @@
+import type { PlexlineError } from "@plexline/protocol";
 import type { Principal } from "../auth/principal.ts";
 import type { Batch } from "../broker/batch.ts";
 import type { Encoded, Encoder, OutboxPolicy } from "../broker/publication.ts";
@@ -24,6 +25,8 @@ export interface Caller {
   send(encoded: Encoded, outbox: OutboxPolicy, topic: string): void;
   /** Where batches go while it is attached: one step instead of many, because fan-out takes it for every receiver. */
   readonly lane: Lane | null;
+  /** Ends its connection for an error that nothing less can tell. */
+  fail(error: PlexlineError): void;
   /** Forgets what waits in the outbox for a topic. */
   purge(topic: string): void;
   /** Bytes of one page of recovered publications: what the connection's outbox takes besides what is live. */
@@ -32,6 +35,8 @@ export interface Caller {
   readonly hasRoom: boolean;
   /** Calls back, once, when the connection has room again or is gone. */
   whenRoom(callback: () => void): void;
+  /** Whether pages wait for their turn or are being recovered. */
+  readonly isRecovering: boolean;
   /** Recovers one page, after those that its other topics asked for before: they share the room of one connection. */
   recoverInTurn(page: () => Promise<void>): Promise<void>;
   /** One of its subscriptions may have another `messageBytesMax`, or be gone. */

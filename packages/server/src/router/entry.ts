@@ -1,14 +1,11 @@
 import type { PushMessage } from "@plexline/protocol";
 import type { Principal } from "../auth/principal.ts";
-import type { BinaryEntry, LoggedEvent } from "../feature/feature.ts";
+import type { BinaryEntry, LoggedEvent, LoggedPush } from "../feature/feature.ts";
 import type { Entry } from "../storage/storage.ts";
 import { decodeBinaryEntry, isBinaryEntry } from "./binary-entry.ts";
 
 // The log entry of an event is the push message it becomes, less what the log knows anyway (topic and offset), plus the
 // kind of principal that published it, which tells whose idempotency key it holds.
-
-/** The push message of a logged event. */
-export type LoggedPush = PushMessage & { readonly offset: number };
 
 type PushBody = Omit<PushMessage, "type" | "topic" | "offset">;
 

@@ -1,6 +1,7 @@
 import { PlexlineError } from "@plexline/protocol";
 import type { Binary } from "../feature/feature.ts";
 import type { Subscription } from "./subscription.ts";
+import type { Turns } from "./turns.ts";
 
 /** Feeds of one connection that may wait for their turn. Over it: OVERLOADED. */
 export const FEEDS_MAX = 256;
@@ -17,6 +18,11 @@ interface Queue {
  */
 export class Feeds {
   readonly #queues = new WeakMap<object, Queue>();
+  readonly #turns: Turns;
+
+  constructor(turns: Turns) {
+    this.#turns = turns;
+  }
 
   /** Feeds a subscriber after those that its connection is fed already. */
   feed(subscription: Subscription, messages: AsyncIterable<Binary>): Promise<void> {
@@ -31,7 +37,7 @@ export class Feeds {
     }
     queue.length += 1;
     const feeding = queue.last
-      .then(() => run(subscription, serving, messages))
+      .then(() => run(subscription, serving, messages, this.#turns))
       .finally(() => {
         queue.length -= 1;
       });
@@ -47,12 +53,17 @@ async function run(
   subscription: Subscription,
   serving: object,
   messages: AsyncIterable<Binary>,
+  turns: Turns,
 ): Promise<void> {
   const iterator = messages[Symbol.asyncIterator]();
-  while (await subscription.whenRoom(serving)) {
+  // Most messages are short, and most connections have room for many: those wait for nothing but their source.
+  while (subscription.hasRoomFor(serving) || (await subscription.whenRoom(serving))) {
+    const turn = turns.next();
+    if (turn !== undefined) await turn;
     const next = await iterator.next();
     if (next.done) return;
-    if (!(await subscription.sendWhenRoom(serving, next.value))) break;
+    if (subscription.hasRoomFor(serving)) subscription.sendFed(next.value);
+    else if (!(await subscription.sendWhenRoom(serving, next.value))) break;
   }
   await iterator.return?.();
 }

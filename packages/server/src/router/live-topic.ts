@@ -6,20 +6,24 @@ import type { Hub } from "../broker/hub.ts";
 import { type OutboxPolicy, Publication } from "../broker/publication.ts";
 import type { Tail } from "../broker/tail.ts";
 import type {
+  AppendAlso,
   Binary,
   BinaryEntry,
   BinaryPage,
   BroadcastOptions,
+  EventPage,
   Feature,
   HistoryOptions,
   LoggedEvent,
+  LoggedPush,
   Member,
   NewBinaryEntry,
   Room,
+  StoredValue,
   TopicContext,
 } from "../feature/feature.ts";
 import type { Clock } from "../platform/clock.ts";
-import type { Page, Put, Snapshot, Storage } from "../storage/storage.ts";
+import type { Page, Put, Segment, SegmentPlace, Snapshot, Storage } from "../storage/storage.ts";
 import type { Logger } from "../telemetry/log.ts";
 import { Broadcasts } from "./broadcasts.ts";
 import { CommittedNotices } from "./committed-notices.ts";
@@ -29,7 +33,8 @@ import type { OwnEntries } from "./own-entries.ts";
 import { RecentKeys } from "./recent-keys.ts";
 import type { Subscription } from "./subscription.ts";
 import { TopicLog } from "./topic-log.ts";
-import { type Also, TopicStore } from "./topic-store.ts";
+import { TopicStore } from "./topic-store.ts";
+import type { Turns } from "./turns.ts";
 
 /** What a live topic is made of. */
 export interface LiveTopicParts {
@@ -43,6 +48,8 @@ export interface LiveTopicParts {
   readonly hub: Hub;
   readonly broker: Broker;
   readonly feeds: Feeds;
+  /** Shared by all topics: whoever reads a log has work to do afterwards. */
+  readonly turns: Turns;
   readonly clock: Clock;
   readonly log: Logger;
   /** Time that the feature has to make the room. */
@@ -187,18 +194,33 @@ export class LiveTopic implements TopicContext {
     return this.#needLog().read(from, limits);
   }
 
-  async append(event: LoggedEvent, also: Also = {}): Promise<Position> {
-    const position = await this.#needLog().append(event, this.#store.scoped(also));
-    this.#parts.onPublication(this.feature.feature, "logged");
+  async append(given: LoggedEvent | readonly LoggedEvent[], also: AppendAlso = {}): Promise<Position> {
+    const events = isSeveral(given) ? given : [given];
+    const position = await this.#needLog().append(events, this.#store.scoped(also), also.epoch);
+    if (events.length === 0) return position;
+    for (let count = events.length; count > 0; count -= 1)
+      this.#parts.onPublication(this.feature.feature, "logged");
     this.#tellOthers({ kind: "head", position });
     return position;
   }
 
-  /** Ends the log's history, and begins another one: the room restarts, and subscribers here and elsewhere hear `gap`. */
   async reset(): Promise<Position> {
-    const position = await this.#needLog().reset();
-    this.#tellOthers({ kind: "head", position });
+    const { position, isCalled } = await this.#reset();
+    await isCalled;
     return position;
+  }
+
+  /** The same for whoever the room does not wait for: resolves once it is done with its restart. */
+  async resetWhole(): Promise<Position> {
+    const { position, isOver } = await this.#reset();
+    await isOver;
+    return position;
+  }
+
+  async #reset() {
+    const reset = await this.#needLog().reset();
+    this.#tellOthers({ kind: "head", position: reset.position });
+    return reset;
   }
 
   broadcast(entry: NewBinaryEntry, options: BroadcastOptions = {}): Promise<Position> {
@@ -225,15 +247,33 @@ export class LiveTopic implements TopicContext {
   }
 
   async readEntries(from: number, limits: { entriesMax: number; bytesMax: number }): Promise<BinaryPage> {
+    await this.#parts.turns.next();
     return this.#needLog().readBinary(from, limits);
   }
 
+  async readEvents(from: number, limits: { entriesMax: number; bytesMax: number }): Promise<EventPage> {
+    return this.#needLog().readEvents(from, limits);
+  }
+
   async readSnapshot(): Promise<Snapshot | undefined> {
+    await this.#parts.turns.next();
     return this.#needLog() && this.#store.readSnapshot();
   }
 
-  async writeSnapshot(position: Position, chunks: readonly Uint8Array[]): Promise<void> {
-    if (this.#needLog()) await this.#store.writeSnapshot(position, chunks);
+  async writeSnapshot(
+    position: Position,
+    chunks: readonly Uint8Array[],
+    segments?: readonly Segment[],
+  ): Promise<void> {
+    if (this.#needLog()) await this.#store.writeSnapshot(position, chunks, segments);
+  }
+
+  async writeSegment(place: SegmentPlace, chunks: readonly Uint8Array[]): Promise<void> {
+    if (this.#needLog()) await this.#store.writeSegment(place, chunks);
+  }
+
+  async readSegment(name: string, from: number, count: number): Promise<readonly Uint8Array[] | undefined> {
+    return this.#needLog() && this.#store.readSegment(name, from, count);
   }
 
   relay(
@@ -251,7 +291,11 @@ export class LiveTopic implements TopicContext {
     this.subscriptions.get(member.sessionId)?.push(new Publication(this.#addressed(message), null, outbox));
   }
 
-  get(key: string): Promise<Uint8Array | undefined> {
+  async get(key: string): Promise<Uint8Array | undefined> {
+    return (await this.#store.get(key))?.value;
+  }
+
+  getStored(key: string): Promise<StoredValue | undefined> {
     return this.#store.get(key);
   }
 
@@ -309,11 +353,22 @@ export class LiveTopic implements TopicContext {
       keys: this.publishKeys,
       clock,
       log,
-      announce: (push) => this.tail.publish(new Publication(push, push.offset, CLOSE_WHEN_FULL)),
+      announce: (push) => this.#announce(push),
       announceBinary: (entry) => this.#announceBinary(entry),
       announceOwn: (entries) => this.#announceOwn(entries),
       onRestart: () => this.#restart(),
     });
+  }
+
+  #announce(event: LoggedPush): void {
+    if (this.#room?.onEvent) {
+      try {
+        this.#room.onEvent(event);
+      } catch (error) {
+        this.log.error({ action: "handler.failed", topic: this.topic, error });
+      }
+    }
+    this.tail.publish(new Publication(event, event.offset, CLOSE_WHEN_FULL));
   }
 
   /** The room hears of it first: what subscribers send next may build on it. */
@@ -351,6 +406,10 @@ export class LiveTopic implements TopicContext {
       this.log.error({ action: "handler.failed", topic: this.topic, error });
     }
   }
+}
+
+function isSeveral(events: LoggedEvent | readonly LoggedEvent[]): events is readonly LoggedEvent[] {
+  return Array.isArray(events);
 }
 
 function noLog(): PlexlineError {

@@ -6,6 +6,7 @@ import type { Logger } from "../telemetry/log.ts";
 import { Feeds } from "./feeds.ts";
 import { LiveTopic } from "./live-topic.ts";
 import type { Owner } from "./topic-registry.ts";
+import { Turns } from "./turns.ts";
 
 /** How long an unused topic stays open, so that a page reload does not read its log again. */
 export const IDLE_TOPIC_MS = 10_000;
@@ -36,11 +37,14 @@ export class LiveTopics {
   readonly #uses = new Map<string, number>();
   /** Topics that are being closed: the next open of one waits, for two could not know of each other's entries. */
   readonly #closing = new Map<string, Promise<void>>();
-  readonly #feeds = new Feeds();
+  readonly #turns: Turns;
+  readonly #feeds: Feeds;
   #nextAlias = 1;
 
   constructor(parts: LiveTopicsParts) {
     this.#parts = parts;
+    this.#turns = new Turns(parts.clock);
+    this.#feeds = new Feeds(this.#turns);
   }
 
   /** Topics open now. */
@@ -123,6 +127,7 @@ export class LiveTopics {
       hub,
       broker,
       feeds: this.#feeds,
+      turns: this.#turns,
       clock,
       log: log.child({ topic }),
       handlerTimeoutMs,

@@ -2,6 +2,7 @@ import type { CallResult, PublishResult } from "@plexline/protocol";
 import { PlexlineError } from "@plexline/protocol";
 import type { Authorizer } from "../auth/authorizer.ts";
 import type { Principal } from "../auth/principal.ts";
+import type { ReadOptions, ReadResult } from "../feature/endpoint.ts";
 import type { RoomMessage, Sender } from "../feature/feature.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Logger } from "../telemetry/log.ts";
@@ -11,6 +12,7 @@ import { withDeadline } from "./deadline.ts";
 import { Handlers } from "./handlers.ts";
 import { Lanes } from "./lanes.ts";
 import type { LiveTopics } from "./live-topics.ts";
+import { readOnce } from "./read-once.ts";
 import type { RecentKeys } from "./recent-keys.ts";
 import { Subscriptions } from "./subscriptions.ts";
 import type { TopicRegistry } from "./topic-registry.ts";
@@ -76,6 +78,16 @@ export class Router {
       (output) => output,
     );
     return { output: outcome, ...(repeated ? { repeated } : {}) };
+  }
+
+  /** Reads logged events of a topic that the caller may subscribe to, without subscribing it. */
+  async read(caller: Caller, topic: string, options: ReadOptions): Promise<ReadResult> {
+    const admission = await this.#admissions.admit(caller, topic, "subscribe");
+    try {
+      return await readOnce(admission.live, options);
+    } finally {
+      admission.done();
+    }
   }
 
   async setPresence(caller: Caller, topic: string, state: unknown): Promise<void> {

@@ -2,9 +2,10 @@ import type { BinaryMessage, Position, ServerMessage } from "@plexline/protocol"
 import { PlexlineError } from "@plexline/protocol";
 import type { Access } from "../auth/authorizer.ts";
 import type { Batch } from "../broker/batch.ts";
-import { type Encoder, type OutboxPolicy, Publication } from "../broker/publication.ts";
+import { type Encoded, type Encoder, type OutboxPolicy, Publication } from "../broker/publication.ts";
 import type { Subscriber } from "../broker/tail.ts";
 import type { Binary, Member } from "../feature/feature.ts";
+import { TranslationFailed } from "../feature/shared-translation.ts";
 import type { Entry, Page } from "../storage/storage.ts";
 import type { Caller, Lane } from "./caller.ts";
 import { decodeEntry } from "./entry.ts";
@@ -22,6 +23,14 @@ const PAGE_ENTRIES_MAX = 1_000;
 const READ_RETRY_MS = 1_000;
 
 const MUST_ARRIVE: OutboxPolicy = { policy: "close" };
+
+/** What of a subscription is for its subscriber alone, where its codec is shared. */
+export interface Own {
+  /** Codec of what only it is told; after a gap nothing follows until it subscribes anew. */
+  readonly encoder: Encoder;
+  /** Everything up to this offset has been handed to the connection. */
+  readonly handed?: (offset: number) => void;
+}
 
 /**
  * The record that a session receives a topic, and from where. Logged publications reach it in one of two ways and never
@@ -53,8 +62,17 @@ export class Subscription implements Subscriber {
   /** Wait for the reply to the subscribe. */
   #whenReleased: (() => void)[] = [];
   readonly #progress = new Progress();
+  readonly #own: Own | null;
 
-  constructor(topic: LiveTopic, caller: Caller, access: Access, encoder: Encoder, nowMs: number) {
+  constructor(
+    topic: LiveTopic,
+    caller: Caller,
+    access: Access,
+    encoder: Encoder,
+    nowMs: number,
+    own: Own | null = null,
+  ) {
+    this.#own = own;
     this.topic = topic;
     this.caller = caller;
     this.encoder = encoder;
@@ -134,6 +152,7 @@ export class Subscription implements Subscriber {
     if (this.#state !== "live" || batch.firstOffset - 1 !== this.#position?.offset) return false;
     if (!lane.sendBatch(batch)) return false;
     this.#position = batch.positionAfter(this.#position);
+    this.#own?.handed?.(this.#position.offset);
     return true;
   }
 
@@ -159,6 +178,7 @@ export class Subscription implements Subscriber {
     }
     this.#position = { epoch: this.#position.epoch, offset: publication.offset };
     this.#send(publication);
+    this.#own?.handed?.(publication.offset);
   }
 
   /**
@@ -168,7 +188,7 @@ export class Subscription implements Subscriber {
    */
   #deliverBroadcast(publication: Publication): void {
     if (!this.#isServed || !this.#progress.hasFrom(publication.broadcast)) return;
-    const encoded = publication.encodedBy(this.encoder);
+    const encoded = this.#encode(publication);
     if (!encoded) return;
     const mayWait = this.#state === "live" && encoded.bytes <= this.caller.pageBytesMax;
     if (mayWait || this.caller.hasRoom) this.caller.send(encoded, publication.outbox, this.topic.topic);
@@ -198,16 +218,27 @@ export class Subscription implements Subscriber {
     this.#send(this.topic.committed.publicationFor(position.offset, this.#progress.acked, isShared));
   }
 
+  /** Whether `sendFed` may be called now: it is what `serving` stands for, has room, and nothing else waits for it. */
+  hasRoomFor(serving: object): boolean {
+    if (this.#serving !== serving || this.#state === "subscribing" || this.caller.isRecovering) return false;
+    // What has been gathered for it goes first, and takes room too.
+    this.settle();
+    return this.caller.hasRoom;
+  }
+
+  /** Sends a message of any size for which there is room. */
+  sendFed({ kind, payload }: Binary): void {
+    this.sendMessage({ alias: this.topic.alias, kind, payload, isFed: true });
+  }
+
   /** Waits until its connection has room; false once it is not what `serving` stands for. */
   async whenRoom(serving: object): Promise<boolean> {
     return this.#inTurn(serving, () => {});
   }
 
   /** Sends a message of any size when nothing waits before it; false, and it was not sent, as for `whenRoom`. */
-  async sendWhenRoom(serving: object, { kind, payload }: Binary): Promise<boolean> {
-    return this.#inTurn(serving, () =>
-      this.sendMessage({ alias: this.topic.alias, kind, payload, isFed: true }),
-    );
+  async sendWhenRoom(serving: object, message: Binary): Promise<boolean> {
+    return this.#inTurn(serving, () => this.sendFed(message));
   }
 
   /** What comes next is not what this connection has last: go on from the log. */
@@ -258,7 +289,7 @@ export class Subscription implements Subscriber {
   /** Hands one message to this subscriber alone. */
   sendMessage(message: ServerMessage | BinaryMessage): void {
     this.settle();
-    this.#send(new Publication(message, null, MUST_ARRIVE));
+    this.#send(new Publication(message, null, MUST_ARRIVE), this.#own?.encoder);
   }
 
   async #pullPages(): Promise<void> {
@@ -290,6 +321,7 @@ export class Subscription implements Subscriber {
     if (last) this.#position = { epoch: page.epoch, offset: last.offset };
     if (step.live) this.#state = "live";
     if (hasBinary) this.tellCommitted();
+    if (last) this.#own?.handed?.(last.offset);
   }
 
   /** Whether any of them was binary. */
@@ -309,6 +341,8 @@ export class Subscription implements Subscriber {
     this.#progress.told(position.offset);
     this.topic.countGap(reason);
     this.sendMessage({ type: "gap", topic: this.topic.topic, position, reason });
+    // Whoever is told in words of its own may have to be told more before anything follows.
+    if (this.#own) this.suspend();
   }
 
   /** The log cannot be read now: say so, and try again until the subscription ends. */
@@ -366,9 +400,23 @@ export class Subscription implements Subscriber {
     this.#held.push(publication);
   }
 
-  #send(publication: Publication): void {
+  /** A message that a foreign wire cannot be told ends its connection: it would miss it and not know. */
+  #encode(publication: Publication, encoder = this.encoder): Encoded | null {
+    try {
+      return publication.encodedBy(encoder);
+    } catch (error) {
+      if (!(error instanceof TranslationFailed)) throw error;
+      this.topic.log.error({ action: "handler.failed", topic: this.topic.topic, error: error.cause });
+      // Nothing of the topic may follow what is missed.
+      this.skip();
+      this.caller.fail(new PlexlineError("HANDLER_FAILED", { cause: error.cause }));
+      return null;
+    }
+  }
+
+  #send(publication: Publication, encoder?: Encoder): void {
     if (!this.caller.attached) return;
-    const encoded = publication.encodedBy(this.encoder);
+    const encoded = this.#encode(publication, encoder);
     if (encoded) this.caller.send(encoded, publication.outbox, this.topic.topic);
   }
 }

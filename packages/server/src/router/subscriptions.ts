@@ -8,7 +8,7 @@ import type { Caller } from "./caller.ts";
 import type { Handlers } from "./handlers.ts";
 import type { Lanes } from "./lanes.ts";
 import type { LiveTopics } from "./live-topics.ts";
-import { Subscription } from "./subscription.ts";
+import { type Own, Subscription } from "./subscription.ts";
 import type { TopicRegistry } from "./topic-registry.ts";
 
 export interface SubscribeRequest {
@@ -17,6 +17,8 @@ export interface SubscribeRequest {
   readonly input?: unknown;
   /** Codec of what follows; the connection's own unless an endpoint translates. */
   readonly encoder?: Encoder;
+  /** What is for this subscriber alone. */
+  readonly own?: Own;
 }
 
 export interface SubscriptionsParts {
@@ -149,6 +151,7 @@ export class Subscriptions {
       access,
       request.encoder ?? caller.encoder,
       clock.monotonicMs(),
+      request.own,
     );
     caller.subscriptions.set(request.topic, subscription);
     live.addSubscription(subscription);

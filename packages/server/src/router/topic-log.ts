@@ -1,10 +1,17 @@
 import type { LogWindow, Position } from "@plexline/protocol";
 import { PlexlineError } from "@plexline/protocol";
-import type { BinaryEntry, BinaryPage, HistoryOptions, LoggedEvent } from "../feature/feature.ts";
+import type {
+  BinaryEntry,
+  BinaryPage,
+  EventPage,
+  HistoryOptions,
+  LoggedEvent,
+  LoggedPush,
+} from "../feature/feature.ts";
 import type { Clock } from "../platform/clock.ts";
-import type { Commit, Page, Storage } from "../storage/storage.ts";
+import type { Append, Commit, NewEntry, Page, Storage } from "../storage/storage.ts";
 import type { Logger } from "../telemetry/log.ts";
-import { type DecodedEntry, decodeEntry, encodeEntry, entryOf, type LoggedPush } from "./entry.ts";
+import { type DecodedEntry, decodeEntry, encodeEntry, entryOf } from "./entry.ts";
 import type { QueuedEntry } from "./log-writer.ts";
 import { type OwnEntries, UnannouncedOwn } from "./own-entries.ts";
 import type { RecentKeys } from "./recent-keys.ts";
@@ -54,6 +61,8 @@ export class TopicLog {
   #committing: Promise<void> = Promise.resolve();
   /** Events on their way into the log. */
   #appending = 0;
+  /** Wait until the room has been told of another log. */
+  #whenRestarted: (() => void)[] = [];
   readonly #own = new UnannouncedOwn();
 
   constructor(parts: TopicLogParts) {
@@ -90,22 +99,41 @@ export class TopicLog {
     return this.#appending === 0;
   }
 
-  /** Commits an event with what must become durable together with it; resolves once it has been announced. */
-  async append(event: LoggedEvent, also: Omit<Commit, "appends">): Promise<Position> {
-    const { storage, key, topic, clock } = this.#parts;
+  /**
+   * Commits events with what must become durable together with them, all or nothing; resolves with the position of the last
+   * once they have been announced. Without events it commits the rest, and resolves with the head.
+   */
+  async append(
+    events: readonly LoggedEvent[],
+    also: Omit<Commit, "appends">,
+    epoch?: string,
+  ): Promise<Position> {
+    const { storage, key, clock } = this.#parts;
     const atMs = clock.nowMs();
-    const data = encodeEntry(event, atMs);
-    const commit = storage.commit({ ...also, appends: [{ topic: key, entries: [{ data, atMs }] }] });
+    const entries = events.map((event) => ({ data: encodeEntry(event, atMs), atMs }));
+    const append: Append = { topic: key, entries, ...(epoch === undefined ? {} : { epoch }) };
     this.#appending += 1;
-    const positions = await commit.finally(() => {
+    const [position] = (await storage.commit({ ...also, appends: [append] }).finally(() => {
       this.#appending -= 1;
-    });
-    const position = positions[0] as Position;
-    const entry = entryOf(topic, position.offset, event, atMs);
-    // Out of turn only when another node appended too: then the push waits for its predecessors, and the caller for it.
-    if (!this.#announceNext(position, entry, data.byteLength)) await this.catchUp();
-    this.#trim();
+    })) as readonly [Position];
+    if (events.length > 0) await this.#announceAppended(position, events, entries);
     return position;
+  }
+
+  async #announceAppended(
+    last: Position,
+    events: readonly LoggedEvent[],
+    entries: readonly NewEntry[],
+  ): Promise<void> {
+    const before = last.offset - events.length;
+    // Out of turn only when another node appended too: then the push waits for its predecessors, and the caller for it.
+    const isAnnounced = entries.every(({ data, atMs }, index) => {
+      const position = { epoch: last.epoch, offset: before + 1 + index };
+      const entry = entryOf(this.#parts.topic, position.offset, events[index] as LoggedEvent, atMs);
+      return this.#announceNext(position, entry, data.byteLength);
+    });
+    if (!isAnnounced) await this.catchUp();
+    this.#trim();
   }
 
   /** Commits what has been broadcast, all or none; resolves once it has been announced. One batch at a time. */
@@ -133,12 +161,17 @@ export class TopicLog {
     }
   }
 
-  /** Drops all entries and the snapshot, and begins anew in another epoch; resolves once the room has heard of it. */
-  async reset(): Promise<Position> {
+  /**
+   * Drops all entries and the snapshot, and begins anew in another epoch. `isCalled` settles when the room has been called
+   * because of it, `isOver` when it is done with it.
+   */
+  async reset(): Promise<{ position: Position; isCalled: Promise<void>; isOver: Promise<void> }> {
     const { storage, key } = this.#parts;
     const { epoch, head } = await storage.reset(key);
-    await this.catchUp();
-    return { epoch, offset: head };
+    const isRestarted = new Promise<void>((resolve) => this.#whenRestarted.push(resolve));
+    const isOver = this.catchUp();
+    // The log may be unreadable now, or not started: then the room hears of it when that has passed.
+    return { position: { epoch, offset: head }, isCalled: Promise.race([isRestarted, isOver]), isOver };
   }
 
   /** Entries after `from`. */
@@ -148,19 +181,36 @@ export class TopicLog {
 
   /** Binary entries after `from` that have been announced; events between them are left out. */
   async readBinary(from: number, limits: { entriesMax: number; bytesMax: number }): Promise<BinaryPage> {
+    const { found, window } = await this.#readAnnounced(from, limits, ({ binary }) => binary);
+    return { ...window, entries: found };
+  }
+
+  /** Events after `from` that have been announced; binary entries between them are left out. */
+  async readEvents(from: number, limits: { entriesMax: number; bytesMax: number }): Promise<EventPage> {
+    const { found, window } = await this.#readAnnounced(from, limits, ({ push }) => push);
+    return { ...window, events: found };
+  }
+
+  /** What of one kind has been announced after `from`: pages without any are passed over. */
+  async #readAnnounced<T>(
+    from: number,
+    limits: { entriesMax: number; bytesMax: number },
+    pick: (entry: DecodedEntry) => T | undefined,
+  ): Promise<{ found: readonly T[]; window: LogWindow }> {
     for (let after = from; ; ) {
       const page = await this.read(after, limits);
-      if (this.isBehind({ epoch: page.epoch, offset: 0 })) {
+      const { epoch, head } = page;
+      if (this.isBehind({ epoch, offset: 0 })) {
         // Told as it is: the room is about to hear of the other log.
         void this.catchUp();
-        return { epoch: page.epoch, head: page.head, floor: page.floor, entries: [] };
+        return { found: [], window: { epoch, head, floor: page.floor } };
       }
-      const { offset: head } = this.#announced;
-      const known = page.entries.filter(({ offset }) => offset <= head);
-      const entries = known.flatMap((entry) => decodeEntry(this.#parts.topic, entry).binary ?? []);
+      const announced = this.#announced.offset;
+      const known = page.entries.filter(({ offset }) => offset <= announced);
+      const found = known.flatMap((entry) => pick(decodeEntry(this.#parts.topic, entry)) ?? []);
       const last = known.at(-1);
-      if (entries.length > 0 || !last)
-        return { epoch: page.epoch, head, floor: Math.max(this.#floor, page.floor), entries };
+      if (found.length > 0 || !last)
+        return { found, window: { epoch, head: announced, floor: Math.max(this.#floor, page.floor) } };
       after = last.offset;
     }
   }
@@ -227,7 +277,8 @@ export class TopicLog {
 
   /** Announces a committed event; false when something before it has not been announced yet. */
   #announceNext(position: Position, entry: DecodedEntry & { push: LoggedPush }, bytes: number): boolean {
-    if (position.epoch !== this.#announced.epoch) return false;
+    // Whoever makes the room counts on the window that it has seen.
+    if (!this.#isStarted || position.epoch !== this.#announced.epoch) return false;
     if (position.offset <= this.#announced.offset) return true;
     if (position.offset > this.#announced.offset + 1) return false;
     this.#take(position, entry, bytes, entry.push.atMs ?? 0);
@@ -268,7 +319,9 @@ export class TopicLog {
     this.#announced = { epoch: page.epoch, offset: isAnother ? page.head : page.floor };
     this.#floor = page.floor;
     this.#own.forgetUpTo(this.#announced);
-    await this.#parts.onRestart();
+    const restarting = this.#parts.onRestart();
+    for (const resolve of this.#whenRestarted.splice(0)) resolve();
+    await restarting;
   }
 
   #trim(): void {

@@ -1,12 +1,6 @@
 import type { Position } from "@plexline/protocol";
-import type { Commit, Put, Snapshot, Storage } from "../storage/storage.ts";
-
-/** What a feature may make durable beside the entries of its topic. */
-export interface Also {
-  readonly puts?: readonly Put[];
-  readonly deletes?: readonly string[];
-  readonly checks?: Commit["checks"];
-}
+import type { AppendAlso, StoredValue } from "../feature/feature.ts";
+import type { Commit, Put, Segment, SegmentPlace, Snapshot, Storage } from "../storage/storage.ts";
 
 /** The part of the storage that is one topic's: its values, which no other topic can name, and the snapshot of its log. */
 export class TopicStore {
@@ -20,7 +14,7 @@ export class TopicStore {
   }
 
   /** The same with the keys as the storage knows them. */
-  scoped({ puts = [], deletes = [], checks = [] }: Also): Omit<Commit, "appends"> {
+  scoped({ puts = [], deletes = [], checks = [] }: AppendAlso): Omit<Commit, "appends"> {
     return {
       puts: puts.map((put) => ({ ...put, key: this.#scopedKey(put.key) })),
       deletes: deletes.map((key) => this.#scopedKey(key)),
@@ -28,8 +22,9 @@ export class TopicStore {
     };
   }
 
-  async get(key: string): Promise<Uint8Array | undefined> {
-    return (await this.#storage.get(this.#scopedKey(key)))?.value;
+  async get(key: string): Promise<StoredValue | undefined> {
+    const stored = await this.#storage.get(this.#scopedKey(key));
+    return stored && { value: stored.value, version: stored.version };
   }
 
   async put(puts: readonly Put[], deletes: readonly string[]): Promise<void> {
@@ -40,8 +35,20 @@ export class TopicStore {
     return this.#storage.readSnapshot(this.#key);
   }
 
-  writeSnapshot(position: Position, chunks: readonly Uint8Array[]): Promise<void> {
-    return this.#storage.writeSnapshot(this.#key, position, chunks);
+  writeSnapshot(
+    position: Position,
+    chunks: readonly Uint8Array[],
+    segments?: readonly Segment[],
+  ): Promise<void> {
+    return this.#storage.writeSnapshot(this.#key, position, chunks, segments);
+  }
+
+  writeSegment(place: SegmentPlace, chunks: readonly Uint8Array[]): Promise<void> {
+    return this.#storage.writeSegment(this.#key, place, chunks);
+  }
+
+  readSegment(name: string, from: number, count: number): Promise<readonly Uint8Array[] | undefined> {
+    return this.#storage.readSegment(this.#key, name, from, count);
   }
 
   #scopedKey(key: string): string {

@@ -164,9 +164,15 @@ export class Connection implements SocketHandlers {
     if (!this.isOpen) return;
     const { clock, wheel } = this.#parts;
     this.#keepAlive?.stop();
-    this.#keepAlive = new KeepAlive(clock, wheel, afterMs, () => {
+    const watch = new KeepAlive(clock, wheel, afterMs, () => {
       // Behind a full socket something is on its way already.
       if (this.outbox.hasRoom) this.send(message);
+    });
+    this.#keepAlive = watch;
+    const { meter } = this.#parts;
+    this.outbox.onBatch((messages, bytes) => {
+      meter.messagesOut(messages, bytes);
+      watch.sent();
     });
   }
 
@@ -217,6 +223,14 @@ export class Connection implements SocketHandlers {
     this.#settle();
     if (!this.isOpen) return;
     this.#close(code, reason);
+  }
+
+  /** Ends the connection because this node stops. */
+  stop(): void {
+    if (!this.isOpen) return;
+    this.#settle();
+    this.#protocol.onStop?.();
+    this.close(1012, "SHUTTING_DOWN: This server is stopping.");
   }
 
   onMessage(data: string | Uint8Array): void {
@@ -276,7 +290,8 @@ export class Connection implements SocketHandlers {
     this.#logFailure(error, close.reason);
     this.#close(code ?? close.code, close.reason);
     // A peer that shows no sign of life will not answer a closing handshake either. What was said last leaves first.
-    if (isDead) this.#parts.clock.defer(() => this.#socket.terminate());
+    const isCut = isDead || (this.#socket.endMeansWhole === true && error.code === "SLOW_CONSUMER");
+    if (isCut) this.#parts.clock.defer(() => this.#socket.terminate());
   }
 
   /** That nobody could be authenticated is an error of somebody's; the end of a token that was good is not. */
@@ -289,6 +304,7 @@ export class Connection implements SocketHandlers {
   #close(code: number, reason: string): void {
     this.#isClosing = true;
     this.outbox.stopBatches();
+    if (this.#socket.endMeansWhole) this.outbox.handOver();
     this.#socket.close(code, reason);
   }
 

@@ -36,7 +36,7 @@ export async function drain(
     let closed = 0;
     for (const connection of connections) {
       if (!connection.isOpen) continue;
-      connection.close(1012, "SHUTTING_DOWN: This server is stopping.");
+      connection.stop();
       closed += 1;
       if (closed >= options.batchMax) break;
     }

@@ -7,16 +7,30 @@ import {
 import type { Authenticator, Credentials } from "../auth/authenticator.ts";
 import type { Principal } from "../auth/principal.ts";
 import type { Encoded, Encoder, OutboxPolicy } from "../broker/publication.ts";
-import type { Endpoint, EndpointSession } from "../feature/endpoint.ts";
+import type {
+  Endpoint,
+  EndpointSession,
+  OwnNotices,
+  ReadOptions,
+  ReadResult,
+} from "../feature/endpoint.ts";
+import { sharedEncoderOf, type Translate } from "../feature/shared-translation.ts";
 import type { Limits } from "../platform/limits.ts";
 import type { UpgradeRequest } from "../platform/request.ts";
 import type { Router } from "../router/router.ts";
+import type { Own } from "../router/subscription.ts";
 import type { Logger } from "../telemetry/log.ts";
 import { type Connection, nativeClose, type SessionMeter } from "./connection.ts";
 import type { ConnectionProtocol } from "./protocol.ts";
 import { mayResume } from "./resume.ts";
 import type { Session } from "./session.ts";
 import type { Sessions } from "./sessions.ts";
+
+/** An endpoint as it is spoken here; one whose messages have no close codes may have last words. */
+export interface SpokenEndpoint extends Endpoint {
+  /** What is sent last, before the engine ends the connection for an error; SHUTTING_DOWN when the server stops. */
+  lastWords?(error: PlexlineError): string | null;
+}
 
 export interface EndpointParts {
   readonly sessions: Sessions;
@@ -25,8 +39,6 @@ export interface EndpointParts {
   readonly limits: Limits;
   readonly meter: SessionMeter;
 }
-
-type Translate = Parameters<EndpointSession["subscribe"]>[1]["translate"];
 
 /** Messages are translated per subscription; what no subscription translates has no words in a foreign wire. */
 const mute: Encoder = { encode: () => null };
@@ -38,7 +50,7 @@ const mute: Encoder = { encode: () => null };
 export class EndpointProtocol implements ConnectionProtocol, EndpointSession {
   readonly name: string;
   readonly data: Record<string, unknown> = {};
-  readonly #endpoint: Endpoint;
+  readonly #endpoint: SpokenEndpoint;
   readonly #connection: Connection;
   readonly #credentials: Credentials;
   readonly #parts: EndpointParts;
@@ -49,7 +61,12 @@ export class EndpointProtocol implements ConnectionProtocol, EndpointSession {
   #early: (string | Uint8Array)[] | null = [];
   #isOver = false;
 
-  constructor(endpoint: Endpoint, connection: Connection, credentials: Credentials, parts: EndpointParts) {
+  constructor(
+    endpoint: SpokenEndpoint,
+    connection: Connection,
+    credentials: Credentials,
+    parts: EndpointParts,
+  ) {
     this.name = endpoint.path;
     this.#endpoint = endpoint;
     this.#connection = connection;
@@ -128,7 +145,13 @@ export class EndpointProtocol implements ConnectionProtocol, EndpointSession {
   }
 
   onFailure(error: PlexlineError): { code: number; reason: string } {
-    return this.#endpoint.closeFor?.(error) ?? nativeClose(error);
+    const close = this.#endpoint.closeFor?.(error) ?? nativeClose(error);
+    this.#sayLast(error);
+    return close;
+  }
+
+  onStop(): void {
+    this.#sayLast(new PlexlineError("SHUTTING_DOWN"));
   }
 
   async authenticate(token?: string): Promise<Principal> {
@@ -164,11 +187,18 @@ export class EndpointProtocol implements ConnectionProtocol, EndpointSession {
     topic: string,
     options: Parameters<EndpointSession["subscribe"]>[1],
   ): Promise<SubscribeResult> {
-    const { translate, ...request } = options;
-    const encoder: Encoder = { encode: (message) => this.#translate(topic, message, translate) };
+    const { translate, own, ...request } = options;
+    const encoder: Encoder =
+      typeof translate === "function"
+        ? { encode: (message) => this.#translate(topic, message, translate) }
+        : sharedEncoderOf(translate);
     return new Promise((resolve, reject) => {
       this.#parts.router.subscriptions
-        .subscribe(this.#opened, { topic, encoder, ...request }, resolve)
+        .subscribe(
+          this.#opened,
+          { topic, encoder, ...(own ? { own: this.#ownOf(topic, own) } : {}), ...request },
+          resolve,
+        )
         .catch(reject);
     });
   }
@@ -177,6 +207,10 @@ export class EndpointProtocol implements ConnectionProtocol, EndpointSession {
     this.#parts.router.subscriptions.unsubscribe(this.#opened, topic).catch(() => {
       // Leaving what one is not in is not an error for an endpoint.
     });
+  }
+
+  read(topic: string, options: ReadOptions): Promise<ReadResult> {
+    return this.#parts.router.read(this.#opened, topic, options);
   }
 
   publish(topic: string, event: string, payload: unknown, options: { key?: string } = {}) {
@@ -193,6 +227,13 @@ export class EndpointProtocol implements ConnectionProtocol, EndpointSession {
 
   setPresence(topic: string, state: unknown): Promise<void> {
     return this.#parts.router.setPresence(this.#opened, topic, state);
+  }
+
+  #ownOf(topic: string, { translate, handed }: OwnNotices): Own {
+    return {
+      encoder: { encode: (message) => this.#translate(topic, message, translate) },
+      ...(handed ? { handed } : {}),
+    };
   }
 
   get #opened(): Session {
@@ -245,6 +286,16 @@ export class EndpointProtocol implements ConnectionProtocol, EndpointSession {
     session.principal = principal;
     this.#connection.authenticated(principal);
     await this.#parts.router.subscriptions.reauthorizeCaller(session);
+  }
+
+  /** The connection ends whatever this throws. */
+  #sayLast(error: PlexlineError): void {
+    try {
+      const words = this.#endpoint.lastWords?.(error) ?? null;
+      if (words !== null) this.send(words);
+    } catch (thrown) {
+      this.#connection.log.error({ action: "ws.error", error: thrown, context: `${this.name} closing` });
+    }
   }
 
   /** Turns a message of a topic into foreign bytes. A translation that throws ends this connection and nothing else. */

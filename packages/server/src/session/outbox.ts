@@ -38,7 +38,7 @@ export class Outbox {
   readonly #options: OutboxOptions;
   // Copies of options: a batch reads them once for every receiver, and another object is another cache miss.
   readonly #socketBufferBytesMax: number;
-  readonly #onBatch: OutboxOptions["onBatch"];
+  #onBatch: OutboxOptions["onBatch"];
   #takesBatches = true;
   #waiting: Waiting[] = [];
   /** Index of the first message that may still wait. */
@@ -101,6 +101,8 @@ export class Outbox {
   /** Sends a batch if each of its messages would go straight through; false, and nothing has happened, if not. */
   sendBatch(batch: Batch): boolean {
     if (!this.#takesBatches || this.#bytes > 0) return false;
+    // None of it has words in this wire.
+    if (batch.messages.length === 0) return true;
     const bufferedBytesMax = this.#socketBufferBytesMax - batch.bytesBeforeLast;
     const socket = this.#socket;
     if (socket.sendAll) {
@@ -111,6 +113,20 @@ export class Outbox {
     }
     this.#onBatch(batch.messages.length, batch.bytes);
     return true;
+  }
+
+  /** From now on tells this of batches. */
+  onBatch(told: OutboxOptions["onBatch"]): void {
+    this.#onBatch = told;
+  }
+
+  /** Hands the socket all that waits, whether it takes more or not: after this comes its end. */
+  handOver(): void {
+    while (this.#first < this.#waiting.length) {
+      const next = this.#waiting[this.#first++] as Waiting;
+      if (!next.isGone) this.#socket.send(next.encoded.data);
+    }
+    this.close();
   }
 
   /** The connection is closing: batches are not for it any more. */

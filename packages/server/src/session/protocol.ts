@@ -25,6 +25,8 @@ export interface ConnectionProtocol {
   onTokenExpiring(expiresAtMs: number): void;
   /** This node is about to stop. Answers whether the peer has been told and may leave by itself. */
   onGoaway(reconnectAfterMs: number): boolean;
+  /** This node stops, and the connection is about to close for it: says so in band, where the wire has words for it. */
+  onStop?(): void;
   /** Says in band why the connection is about to close, where the wire has words for it; returns how to close. */
   onFailure(error: PlexlineError): { readonly code: number; readonly reason: string };
 }

@@ -1,3 +1,4 @@
+import type { PlexlineError } from "@plexline/protocol";
 import type { Principal } from "../auth/principal.ts";
 import type { Encoded, Encoder, OutboxPolicy } from "../broker/publication.ts";
 import type { Caller, Lane } from "../router/caller.ts";
@@ -20,6 +21,8 @@ export class Session implements Caller {
   connection: Connection | null = null;
   /** Settles when the last page asked for has been handed over. */
   #lastPage: Promise<void> = Promise.resolve();
+  /** Pages that have not been. */
+  #pages = 0;
 
   constructor(sessionId: string, resumeToken: string, principal: Principal, encoder: Encoder) {
     this.sessionId = sessionId;
@@ -53,8 +56,15 @@ export class Session implements Caller {
     else queueMicrotask(callback);
   }
 
+  get isRecovering(): boolean {
+    return this.#pages > 0;
+  }
+
   recoverInTurn(page: () => Promise<void>): Promise<void> {
-    const turn = this.#lastPage.then(page);
+    this.#pages += 1;
+    const turn = this.#lastPage.then(page).finally(() => {
+      this.#pages -= 1;
+    });
     this.#lastPage = turn.catch(() => {
       // The topic that asked for the page deals with it; the next one has its turn.
     });
@@ -63,6 +73,10 @@ export class Session implements Caller {
 
   send(encoded: Encoded, outbox: OutboxPolicy, topic: string): void {
     this.connection?.send(encoded, outbox, topic);
+  }
+
+  fail(error: PlexlineError): void {
+    this.connection?.fail(error);
   }
 
   /** Hands over what its topics have gathered for it, so that what is sent next comes after it. */

@@ -22,6 +22,11 @@ export interface Socket {
    * it cannot. The same array goes to many sockets, and does not change. Without it each message is sent by itself.
    */
   sendAll?(messages: readonly (string | Uint8Array)[], bufferedBytesMax: number): boolean;
+  /**
+   * A close tells the peer that it has everything. So what waits is handed over before one, and a connection that has lost
+   * something is cut. Default: false, the close code tells.
+   */
+  readonly endMeansWhole?: boolean;
   /** Sends a ping frame of the transport; the peer's transport answers by itself. */
   ping(): void;
   /** Starts the closing handshake; the socket is cut if the peer does not answer. */

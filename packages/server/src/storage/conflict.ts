@@ -1,5 +1,12 @@
 import { type LogWindow, PlexlineError, type Position } from "@plexline/protocol";
-import { type Append, type Check, ConflictError, SNAPSHOT_CHUNK_BYTES_MAX } from "./storage.ts";
+import {
+  type Append,
+  type Check,
+  ConflictError,
+  type Segment,
+  type SegmentPlace,
+  SNAPSHOT_CHUNK_BYTES_MAX,
+} from "./storage.ts";
 
 /** Refuses an append whose epoch or expected offset does not hold in the log's present window. */
 export function assertAppend(append: Append, window: LogWindow): void {
@@ -33,6 +40,34 @@ export function assertSnapshot(
     throw new ConflictError(`a newer snapshot of ${topic} exists, at offset ${stored.offset}`);
   }
 }
+
+/** Refuses a snapshot that names a segment which is not there as it says. */
+export function assertSegments(topic: string, named: readonly Segment[], stored: readonly Segment[]): void {
+  for (const { name, chunks } of named) {
+    if (stored.some((segment) => segment.name === name && segment.chunks === chunks)) continue;
+    throw new ConflictError(`the segment ${name} of ${topic} is not there with ${chunks} chunks`);
+  }
+}
+
+/** Refuses chunks of a segment of another epoch, or that leave a hole or overwrite what is there. */
+export function assertPlace(
+  topic: string,
+  { epoch, name, from }: SegmentPlace,
+  window: LogWindow,
+  stored: Segment | undefined,
+): void {
+  assertAppend({ topic, entries: [], epoch }, window);
+  if (name.length === 0 || name.length > SEGMENT_NAME_MAX) {
+    throw new PlexlineError("PAYLOAD_INVALID", {
+      message: `The name of a segment has 1 to ${SEGMENT_NAME_MAX} characters.`,
+    });
+  }
+  const chunks = stored?.chunks ?? 0;
+  if (from === 0 || from === chunks) return;
+  throw new ConflictError(`the segment ${name} of ${topic} has ${chunks} chunks, not ${from}`);
+}
+
+const SEGMENT_NAME_MAX = 64;
 
 /** Refuses chunks larger than readers of a snapshot are promised. */
 export function assertChunks(chunks: readonly Uint8Array[]): void {

@@ -1,5 +1,5 @@
 import type { LogWindow, Position } from "@plexline/protocol";
-import { assertAppend, assertCheck, assertSnapshot } from "./conflict.ts";
+import { assertAppend, assertCheck, assertSegments, assertSnapshot } from "./conflict.ts";
 import type { Draft } from "./embedded-draft.ts";
 import { chunkKey, entryKey, logKey, snapshotKey, valueKey } from "./embedded-keys.ts";
 import {
@@ -12,8 +12,9 @@ import {
   encodeValue,
   type LogRecord,
 } from "./embedded-records.ts";
+import { draftSegmentDrops, segmentsOf } from "./embedded-segments.ts";
 import { epochOf } from "./epoch.ts";
-import type { Append, Commit, Put } from "./storage.ts";
+import type { Append, Commit, Put, Segment } from "./storage.ts";
 
 /** What a log still holds, from its record. */
 export function windowOfRecord(incarnation: string, record: LogRecord): LogWindow {
@@ -70,6 +71,7 @@ export function draftReset(draft: Draft, topic: string): LogRecord {
   draft.put(key, encodeLogRecord(record));
   removeChunks(draft, topic, 0);
   draft.remove(snapshotKey(topic));
+  draftSegmentDrops(draft, topic, []);
   return record;
 }
 
@@ -80,17 +82,21 @@ export function draftSnapshot(
   topic: string,
   position: Position,
   chunks: readonly Uint8Array[],
+  segments: readonly Segment[] = [],
 ): void {
   const stored = draft.get(snapshotKey(topic));
   const window = windowOfRecord(incarnation, decodeLogRecord(draft.get(logKey(topic))));
   const previous = stored === undefined ? undefined : decodeSnapshotRecord(stored).position;
   assertSnapshot(topic, position, window, previous?.epoch === window.epoch ? previous : undefined);
+  assertSegments(topic, segments, segmentsOf(draft, topic));
   removeChunks(draft, topic, chunks.length);
   chunks.forEach((chunk, index) => {
     draft.put(chunkKey(topic, index), chunk);
   });
   const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
-  draft.put(snapshotKey(topic), encodeSnapshotRecord({ position, bytes, chunks: chunks.length }));
+  const named = segments.length > 0 ? { segments } : {};
+  draft.put(snapshotKey(topic), encodeSnapshotRecord({ position, bytes, chunks: chunks.length, ...named }));
+  draftSegmentDrops(draft, topic, segments);
 }
 
 function removeChunks(draft: Draft, topic: string, from: number): void {

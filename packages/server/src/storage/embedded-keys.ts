@@ -2,7 +2,16 @@
  * Keys of the embedded store. All records live in one ordered tree of byte strings; the first byte says what a
  * record is, and a topic is preceded by its length, so that no topic's keys lie among another's.
  */
-const KIND = { format: 0x66, log: 0x6c, entry: 0x65, snapshot: 0x73, chunk: 0x63, value: 0x6b } as const;
+const KIND = {
+  format: 0x66,
+  log: 0x6c,
+  entry: 0x65,
+  snapshot: 0x73,
+  chunk: 0x63,
+  segments: 0x74,
+  segmentChunk: 0x75,
+  value: 0x6b,
+} as const;
 
 /** The one record that says what wrote this store. */
 export const FORMAT_KEY = Buffer.from([KIND.format]);
@@ -38,6 +47,17 @@ export const snapshotKey = (topic: string): Buffer => topicKey(KIND.snapshot, to
 /** One chunk of a log's snapshot. */
 export function chunkKey(topic: string, index: number): Buffer {
   const key = topicKey(KIND.chunk, topic, 4);
+  key.writeUInt32BE(index, key.length - 4);
+  return key;
+}
+
+/** The segments that a log has. */
+export const segmentsKey = (topic: string): Buffer => topicKey(KIND.segments, topic, 0);
+
+/** One chunk of a segment; `id` is its number among those of the log. */
+export function segmentChunkKey(topic: string, id: number, index: number): Buffer {
+  const key = topicKey(KIND.segmentChunk, topic, 8);
+  key.writeUInt32BE(id, key.length - 8);
   key.writeUInt32BE(index, key.length - 4);
   return key;
 }

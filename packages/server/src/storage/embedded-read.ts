@@ -73,7 +73,7 @@ export function readStoredSnapshot(
 ): Snapshot | undefined {
   const stored = view.get(snapshotKey(topic));
   if (stored === undefined) return undefined;
-  const { position, bytes, chunks } = decodeSnapshotRecord(stored);
+  const { position, bytes, chunks, segments = [] } = decodeSnapshotRecord(stored);
   const { epoch } = windowOfRecord(incarnation, decodeLogRecord(view.get(logKey(topic))));
   // After a restore the entries have a new epoch; a snapshot of the old one no longer stands for them.
   if (position.epoch !== epoch) return undefined;
@@ -82,7 +82,7 @@ export function readStoredSnapshot(
     (_, index) => view.get(chunkKey(topic, index)) ?? new Uint8Array(),
   );
   if (read.reduce((sum, chunk) => sum + chunk.length, 0) !== bytes) throw damaged(topic, position.offset);
-  return { position, bytes, chunks: read.map((chunk) => new Uint8Array(chunk)) };
+  return { position, bytes, chunks: read.map((chunk) => new Uint8Array(chunk)), segments };
 }
 
 /** Something that was written is not there: never pass over it in silence. */

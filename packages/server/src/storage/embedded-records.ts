@@ -1,5 +1,5 @@
 import type { Position } from "@plexline/protocol";
-import type { NewEntry } from "./storage.ts";
+import type { NewEntry, Segment } from "./storage.ts";
 
 /** What the embedded store keeps of one log besides its entries. */
 export interface LogRecord {
@@ -55,6 +55,21 @@ export interface SnapshotRecord {
   readonly position: Position;
   readonly bytes: number;
   readonly chunks: number;
+  readonly segments?: readonly Segment[];
+}
+
+/** A segment of a log: its name as others know it, and its number in the keys of its chunks. */
+export interface SegmentRecord extends Segment {
+  readonly id: number;
+}
+
+export function encodeSegmentRecords(records: readonly SegmentRecord[]): Uint8Array {
+  return Buffer.from(JSON.stringify(records));
+}
+
+/** Reads which segments a log has; one that never had any has no record. */
+export function decodeSegmentRecords(bytes: Uint8Array | undefined): readonly SegmentRecord[] {
+  return bytes === undefined ? [] : (JSON.parse(Buffer.from(bytes).toString()) as SegmentRecord[]);
 }
 
 export function encodeSnapshotRecord(record: SnapshotRecord): Uint8Array {

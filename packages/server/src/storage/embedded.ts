@@ -14,6 +14,7 @@ import { logKey } from "./embedded-keys.ts";
 import { type DirectoryLock, lockDirectory } from "./embedded-lock.ts";
 import { readPage, readStoredSnapshot, readValue, readValues } from "./embedded-read.ts";
 import { decodeLogRecord, type LogRecord } from "./embedded-records.ts";
+import { draftSegment, readStoredSegment } from "./embedded-segments.ts";
 import { sweepLog } from "./embedded-sweep.ts";
 import { createGroupCommit, type GroupCommit } from "./group-commit.ts";
 import type { Commit, Storage } from "./storage.ts";
@@ -124,11 +125,23 @@ function createEmbeddedStorage({ environment, incarnation, lock, clock, log }: P
       await sweep(topic, record);
       return windowOfRecord(incarnation, record);
     },
-    async writeSnapshot(topic, position, chunks) {
+    async writeSnapshot(topic, position, chunks, segments) {
       assertTopic(topic);
       assertChunks(chunks);
-      const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
-      return commits.enqueue(bytes, (draft) => draftSnapshot(draft, incarnation, topic, position, chunks));
+      return commits.enqueue(bytesOfChunks(chunks), (draft) => {
+        draftSnapshot(draft, incarnation, topic, position, chunks, segments);
+      });
+    },
+    async writeSegment(topic, place, chunks) {
+      assertTopic(topic);
+      assertChunks(chunks);
+      return commits.enqueue(bytesOfChunks(chunks), (draft) => {
+        const window = windowOfRecord(incarnation, decodeLogRecord(draft.get(logKey(topic))));
+        draftSegment(draft, window, topic, place, chunks);
+      });
+    },
+    async readSegment(topic, name, from, count) {
+      return read((view) => readStoredSegment(view, topic, { name, from, count }));
     },
     async readSnapshot(topic) {
       return read((view) => readStoredSnapshot(view, incarnation, topic));
@@ -154,6 +167,10 @@ function createCommits(environment: Environment, clock: Clock): GroupCommit<Draf
     flush: (draft) => environment.flush(draft),
     defer: (callback) => clock.defer(callback),
   });
+}
+
+function bytesOfChunks(chunks: readonly Uint8Array[]): number {
+  return chunks.reduce((sum, chunk) => sum + chunk.length, 0);
 }
 
 /** What a commit weighs in the queue; a value that is still to be computed counts as small. */

@@ -10,6 +10,8 @@ export interface MemoryLog {
   readonly floor: number;
   readonly entries: Entry[];
   readonly snapshot?: Snapshot;
+  /** The chunks of its segments by their names; default none. */
+  readonly segments?: ReadonlyMap<string, readonly Uint8Array[]>;
 }
 
 /**

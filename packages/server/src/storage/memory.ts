@@ -1,10 +1,10 @@
 import type { Position } from "@plexline/protocol";
 import type { Random } from "../platform/random.ts";
 import { assertKey, assertTopic } from "./address.ts";
-import { assertChunks, assertSnapshot } from "./conflict.ts";
+import { assertChunks, assertPlace, assertSegments, assertSnapshot } from "./conflict.ts";
 import { applyToDisk } from "./memory-commit.ts";
-import { createMemoryDisk, logOf, type MemoryDisk, windowOf } from "./memory-disk.ts";
-import type { Commit, Entry, Page, Storage } from "./storage.ts";
+import { createMemoryDisk, logOf, type MemoryDisk, type MemoryLog, windowOf } from "./memory-disk.ts";
+import type { Commit, Entry, Page, Segment, Storage } from "./storage.ts";
 import { storageClosed } from "./unavailable.ts";
 
 export interface MemoryStorageOptions {
@@ -104,16 +104,39 @@ export function createMemoryStorage(options: MemoryStorageOptions): MemoryStorag
         return windowOf(disk, fresh);
       });
     },
-    async writeSnapshot(topic, position, chunks) {
+    async writeSnapshot(topic, position, chunks, segments = []) {
       assertTopic(topic);
       assertChunks(chunks);
       return enqueue(() => {
         const log = logOf(disk, topic);
         assertSnapshot(topic, position, windowOf(disk, log), log.snapshot?.position);
         const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+        assertSegments(topic, segments, segmentsOf(log));
         const copies = chunks.map((chunk) => new Uint8Array(chunk));
-        disk.logs.set(topic, { ...log, snapshot: { position, bytes, chunks: copies } });
+        const isNamed = (name: string): boolean => segments.some((segment) => segment.name === name);
+        const kept = new Map([...(log.segments ?? [])].filter(([name]) => isNamed(name)));
+        const snapshot = { position, bytes, chunks: copies, segments: [...segments] };
+        disk.logs.set(topic, { ...log, snapshot, segments: kept });
       });
+    },
+    async writeSegment(topic, place, chunks) {
+      assertTopic(topic);
+      assertChunks(chunks);
+      return enqueue(() => {
+        const log = logOf(disk, topic);
+        const { name, from } = place;
+        const stored = segmentsOf(log).find((segment) => segment.name === name);
+        assertPlace(topic, place, windowOf(disk, log), stored);
+        const before = log.segments?.get(name)?.slice(0, from) ?? [];
+        const copies = chunks.map((chunk) => new Uint8Array(chunk));
+        const segments = new Map(log.segments).set(name, [...before, ...copies]);
+        disk.logs.set(topic, { ...log, segments });
+      });
+    },
+    async readSegment(topic, name, from, count) {
+      assertOpen();
+      const chunks = logOf(disk, topic).segments?.get(name);
+      return chunks?.slice(from, from + count).map((chunk) => new Uint8Array(chunk));
     },
     async readSnapshot(topic) {
       assertOpen();
@@ -130,6 +153,10 @@ export function createMemoryStorage(options: MemoryStorageOptions): MemoryStorag
       waiting = [];
     },
   };
+}
+
+function segmentsOf({ segments }: MemoryLog): Segment[] {
+  return Array.from(segments ?? [], ([name, chunks]) => ({ name, chunks: chunks.length }));
 }
 
 /** The entries after the first `skip` that fit the limits; none when `skip` lies outside the list. */

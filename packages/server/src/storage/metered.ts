@@ -19,7 +19,10 @@ export function meteredStorage(storage: Storage, commitMs: Histogram, clock: Clo
     list: (prefix, options) => storage.list(prefix, options),
     trim: (topic, offset) => storage.trim(topic, offset),
     reset: (topic) => storage.reset(topic),
-    writeSnapshot: (topic, position, chunks) => storage.writeSnapshot(topic, position, chunks),
+    writeSnapshot: (topic, position, chunks, segments) =>
+      storage.writeSnapshot(topic, position, chunks, segments),
+    writeSegment: (topic, place, chunks) => storage.writeSegment(topic, place, chunks),
+    readSegment: (topic, name, from, count) => storage.readSegment(topic, name, from, count),
     readSnapshot: (topic) => storage.readSnapshot(topic),
     close: () => storage.close(),
   };

@@ -67,9 +67,30 @@ export interface Snapshot {
   readonly position: Position;
   readonly bytes: number;
   readonly chunks: readonly Uint8Array[];
+  /** Bytes that belong to it and are stored by themselves; default none. */
+  readonly segments?: readonly Segment[];
 }
 
-/** Largest chunk of a snapshot. */
+/**
+ * Bytes that snapshots of a log are made of beside their own chunks. They are written once, in as many steps as it takes, and every
+ * newer snapshot that names them goes on using them: a large state need not be written anew for a small change.
+ */
+export interface Segment {
+  /** Unique among those of the log: 1 to 64 characters. */
+  readonly name: string;
+  readonly chunks: number;
+}
+
+/** Where in a segment chunks are written. */
+export interface SegmentPlace {
+  /** The log's epoch; refused with a ConflictError if it has another one. */
+  readonly epoch: string;
+  readonly name: string;
+  /** Index of the first chunk: as many as are there, or 0 to begin anew; anything else is refused with a ConflictError. */
+  readonly from: number;
+}
+
+/** Largest chunk of a snapshot or a segment. */
 export const SNAPSHOT_CHUNK_BYTES_MAX = 256 * 1024;
 
 /** A commit was refused because a check, an epoch or an expected offset did not hold. Nothing was written. */
@@ -116,13 +137,29 @@ export interface Storage {
    * May be repeated. Their space may be given back a little later than they stop being readable.
    */
   trim(topic: string, offset: number): Promise<void>;
-  /** Drops a log with its snapshot; it starts again at offset 0 with a new epoch. */
+  /** Drops a log with its snapshot and all segments; it starts again at offset 0 with a new epoch. */
   reset(topic: string): Promise<LogWindow>;
   /**
    * Stores a snapshot tied to a position, in chunks of at most 256 KiB. One that is older than the stored one, ahead of
-   * the log or of a foreign epoch is refused with a ConflictError; one of the same position replaces it.
+   * the log or of a foreign epoch is refused with a ConflictError; one of the same position replaces it. So is one that names
+   * a segment that has not exactly so many chunks. All segments that it does not name are dropped with it, also those that are
+   * being written.
    */
-  writeSnapshot(topic: string, position: Position, chunks: readonly Uint8Array[]): Promise<void>;
+  writeSnapshot(
+    topic: string,
+    position: Position,
+    chunks: readonly Uint8Array[],
+    segments?: readonly Segment[],
+  ): Promise<void>;
+  /** Writes the next chunks of a segment, of at most 256 KiB each. Nothing refers to it before a snapshot names it. */
+  writeSegment(topic: string, place: SegmentPlace, chunks: readonly Uint8Array[]): Promise<void>;
+  /** Up to `count` chunks of a segment from index `from`; undefined if there is no such segment any more. */
+  readSegment(
+    topic: string,
+    name: string,
+    from: number,
+    count: number,
+  ): Promise<readonly Uint8Array[] | undefined>;
   readSnapshot(topic: string): Promise<Snapshot | undefined>;
   /** Flushes what is under way and lets go of the files. Later calls reject; closing again does nothing. */
   close(): Promise<void>;

@@ -25,11 +25,13 @@ export function isSecretKey(key: string): boolean {
 }
 
 // Secrets inside running text: `?token=…`, the same percent-encoded in another parameter, the snippet of JSON that a
-// parser quotes in its error, a bearer header or subprotocol, and anything shaped like a JWT.
+// parser quotes in its error, a bearer header or subprotocol, and anything shaped like a JWT or a ticket.
 const ASSIGNED_SECRET =
   /(token|ticket|secret|password|authorization|cookie|resume)(=|%3D|\\?"\s{0,4}:\s{0,4}\\?")(?:(?!%26)[^&#\s"'<>\\])*/gi;
 const BEARER = /\bbearer(?:[ .]|%20)[^\s,;"'&]+/gi;
 const JWT_SHAPE = /\beyJ[\w-]{8,}(?:\.[\w-]*){0,2}/g;
+// Of `auth/tickets.ts`.
+const TICKET_SHAPE = /\bplt1\.[\w.-]+/g;
 
 // Valid in JSON as they are, yet they break lines, steer 8-bit terminals or reverse what a person reads.
 const UNPRINTABLE = /[\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
@@ -42,6 +44,7 @@ export function redactString(text: string, lengthMax: number = LOG_STRING_LENGTH
   const clean = cut
     .replace(ASSIGNED_SECRET, `$1$2${REDACTED}`)
     .replace(BEARER, `Bearer ${REDACTED}`)
+    .replace(TICKET_SHAPE, REDACTED)
     .replace(JWT_SHAPE, REDACTED)
     .replace(UNPRINTABLE, visible);
   return cut === text ? clean : `${clean}…[${text.length - lengthMax} more]`;

@@ -5,6 +5,7 @@ import { PlexlineError } from "@plexline/protocol";
 import type { Logger } from "../telemetry/log.ts";
 import { type AttachOptions, attachUpgrades } from "./attach.ts";
 import { remoteAddressOf, type TrustProxy } from "./remote-address.ts";
+import { takeOverStream } from "./stream-response.ts";
 import type { UpgradeHandler } from "./upgrade.ts";
 
 /** What is known of an HTTP request beside the request itself. */
@@ -79,8 +80,12 @@ function createRequestListener(
 ): (incoming: IncomingMessage, outgoing: ServerResponse) => void {
   const { log, trustProxy = false } = options;
   const listener = getRequestListener(
-    (request, env) =>
-      options.fetch(request, { remoteAddress: remoteAddressOf(env.incoming as IncomingMessage, trustProxy) }),
+    async (request, env) => {
+      const incoming = env.incoming as IncomingMessage;
+      const remoteAddress = remoteAddressOf(incoming, trustProxy);
+      const response = await options.fetch(request, { remoteAddress });
+      return takeOverStream(response, incoming, env.outgoing as ServerResponse);
+    },
     {
       overrideGlobalObjects: false, // an application's own Request and Response stay as they are
       errorHandler(error) {

@@ -126,7 +126,10 @@ function openStorage(
     commit: (commit) => write(() => inner.commit(commit)),
     trim: (topic, offset) => write(() => inner.trim(topic, offset)),
     reset: (topic) => write(() => inner.reset(topic)),
-    writeSnapshot: (topic, position, chunks) => write(() => inner.writeSnapshot(topic, position, chunks)),
+    writeSnapshot: (topic, position, chunks, segments) =>
+      write(() => inner.writeSnapshot(topic, position, chunks, segments)),
+    writeSegment: (topic, place, chunks) => write(() => inner.writeSegment(topic, place, chunks)),
+    readSegment: (topic, name, from, count) => read(() => inner.readSegment(topic, name, from, count)),
     read: (topic, from, limits) => read(() => inner.read(topic, from, limits)),
     heads: (topics) => read(() => inner.heads(topics)),
     get: (key) => read(() => inner.get(key)),

@@ -16,7 +16,7 @@ type DocWorker = NonNullable<DocOptions["worker"]>;
 
 /** Folds on this thread, for the virtual clock would run away from another one. */
 const WORKER: DocWorker = {
-  compact: async (job) => fold(job),
+  fold: async (job) => fold(job),
   scan: () => Promise.reject(new Error("No update of a simulation is so long that a worker scans it.")),
 };
 

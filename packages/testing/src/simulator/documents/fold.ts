@@ -1,33 +1,43 @@
 import type { DocOptions } from "@plexline/features/server";
 import {
   applyUpdate,
-  createDeleteSetFromStructStore,
   Doc,
-  decodeStateVector,
+  diffUpdate,
   encodeStateAsUpdate,
   encodeStateVector,
+  mergeUpdates,
+  parseUpdateMeta,
 } from "yjs";
 
 type DocWorker = NonNullable<DocOptions["worker"]>;
-type CompactJob = Parameters<DocWorker["compact"]>[0];
-type Compacted = Awaited<ReturnType<DocWorker["compact"]>>;
+type FoldJob = Parameters<DocWorker["fold"]>[0];
+type Folded = Awaited<ReturnType<DocWorker["fold"]>>;
 
-/** Folds a snapshot and the updates after it, none of which is in a gap. */
-export function fold({ snapshot, updates }: CompactJob): Compacted {
+/** Folds or merges segments and the updates after them, none of which is in a gap. */
+export function fold({ how, segments, batches }: FoldJob): Folded {
+  const updates: Uint8Array[] = segments.map((pieces) => new Uint8Array(Buffer.concat(pieces)));
+  for (const { bytes, lengths } of batches) {
+    let at = 0;
+    for (const length of lengths) {
+      updates.push(bytes.subarray(at, at + length));
+      at += length;
+    }
+  }
+  const update = how === "fold" ? foldAll(updates) : mergeUpdates(updates);
+  const { from, to } = parseUpdateMeta(update);
+  return {
+    update: new Uint8Array(update),
+    clocks: [...to].flatMap(([client, end]) => [client, from.get(client) ?? 0, end]),
+    needs: [],
+    // Without the structs, its deletions are left.
+    deletions: [diffUpdate(update, encodeStateVector(to))],
+  };
+}
+
+function foldAll(updates: readonly Uint8Array[]): Uint8Array {
   const doc = new Doc();
-  if (snapshot) applyUpdate(doc, snapshot);
   for (const update of updates) applyUpdate(doc, update);
   if (doc.store.pendingStructs !== null || doc.store.pendingDs !== null)
     throw new Error("The log has an update in a gap.");
-  const deletions = new Map<number, readonly number[]>();
-  for (const [client, ranges] of createDeleteSetFromStructStore(doc.store).clients)
-    deletions.set(
-      client,
-      ranges.flatMap(({ clock, len }) => [clock, clock + len]),
-    );
-  return {
-    update: encodeStateAsUpdate(doc),
-    stateVector: decodeStateVector(encodeStateVector(doc)),
-    deletions,
-  };
+  return encodeStateAsUpdate(doc);
 }
