@@ -1,6 +1,5 @@
 // Plexline beside other servers, in one run: CPU per delivery, memory, connects, latency.
 //   node bench/run.mjs [scenario…] [--rounds N] [--quick] [--servers a,b] [--also DIR] [--publish]
-import { spawnSync } from "node:child_process";
 import { existsSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,6 +9,8 @@ import { aimLines } from "./harness/aims.mjs";
 import { beAlone } from "./harness/alone.mjs";
 import { compileGenerator } from "./harness/generator.mjs";
 import { canPin, describeMachine, filesMax } from "./harness/machine.mjs";
+import { installPeers } from "./harness/peers.mjs";
+import { pick } from "./harness/pick.mjs";
 import { publish } from "./harness/publish.mjs";
 import { runScenario } from "./harness/rounds.mjs";
 import { SCENARIOS } from "./harness/scenarios.mjs";
@@ -38,25 +39,6 @@ const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const print = (line) => process.stdout.write(`${line}\n`);
 const progress = (line) => process.stderr.isTTY && process.stderr.write(`\r\x1b[K${line}`);
 
-function pick(all, names, what) {
-  const unknown = names.filter((name) => !all.some((one) => one.name === name));
-  if (unknown.length > 0) {
-    throw new Error(
-      `No such ${what}: ${unknown.join(", ")}. There are: ${all.map(({ name }) => name).join(", ")}.`,
-    );
-  }
-  return names.length === 0 ? all : all.filter(({ name }) => names.includes(name));
-}
-
-function installPeers() {
-  if (existsSync(here("peers/node_modules"))) return;
-  print("Installing the servers to compare with: npm ci --prefix bench/peers");
-  const { status } = spawnSync("npm", ["ci", "--prefix", here("peers"), "--no-audit", "--no-fund"], {
-    stdio: "inherit",
-  });
-  if (status !== 0) throw new Error("npm ci --prefix bench/peers failed: see above.");
-}
-
 function prepare(values) {
   if (process.platform !== "linux")
     throw new Error("The benchmark reads /proc and its generator uses epoll: it needs Linux.");
@@ -68,7 +50,7 @@ function prepare(values) {
     );
   }
   const generator = compileGenerator();
-  installPeers();
+  installPeers(print);
   const servers = pick(allServers(values.also), values.servers?.split(",") ?? [], "server").filter(
     (entry) => {
       const reason = reasonToSkip(entry);

@@ -34,13 +34,14 @@ const RANKS = {
 };
 
 /** What a worker thread of a feature runs, and what starts it: the files of a feature that need Node. */
-const FEATURE_NODE = /^packages\/features\/src\/[\w-]+\/worker\/(?:thread|worker-host)\.ts$/;
+const FEATURE_NODE = /^packages\/features\/src\/[\w-]+\/worker\/(?:thread|worker-host|pool)\.ts$/;
 
 /** Yjs in the server's main thread would let one client's update block everybody. */
 const YJS = /^(?:yjs|y-protocols|lib0)(?:\/|$)/;
 /** The files of the server side that may, because only a worker thread imports them. */
 const YJS_IN_THREAD = [
   "packages/features/src/doc/worker/compact.ts",
+  "packages/features/src/doc/worker/fold.ts",
   "packages/features/src/doc/worker/render.ts",
 ];
 const THREAD = "packages/features/src/doc/worker/thread.ts";
@@ -102,7 +103,7 @@ function rankProblem(path, target) {
 }
 
 function featureProblem(path, target) {
-  if (YJS_IN_THREAD.includes(target) && path !== THREAD)
+  if (YJS_IN_THREAD.includes(target) && path !== THREAD && !YJS_IN_THREAD.includes(path))
     return "it brings Yjs along; only the worker thread imports it";
   if (target === THREAD) return "it runs in a worker thread; worker-host.ts starts it";
   const from = path.split("/")[3];

@@ -1,5 +1,6 @@
 // The server's side of the talk with the benchmark: where it listens, and what it is asked while it runs.
 import { Session } from "node:inspector/promises";
+import { startWatching, stopWatching } from "./watch.mjs";
 
 let profiler = null;
 
@@ -10,6 +11,12 @@ async function answer(request) {
       globalThis.gc?.();
       globalThis.gc?.();
       return process.memoryUsage();
+    case "cpu":
+      return process.cpuUsage();
+    case "watch":
+      return startWatching();
+    case "watched":
+      return stopWatching();
     case "profile":
       profiler = new Session();
       profiler.connect();

@@ -94,7 +94,8 @@ function summarize(entries, samples) {
   });
 }
 
-function figuresOf(samples) {
+/** The figures of several samples, each with its spread. */
+export function figuresOf(samples) {
   const keys = new Set(samples.flatMap((sample) => Object.keys(sample)));
   const figures = {};
   for (const key of keys) {

@@ -55,10 +55,10 @@ export async function startServer(entry, core) {
   return { ...entry, ...running, stop: () => stop(running.child) };
 }
 
-async function startNode({ name, program, nodeOptions = [] }, core) {
+async function startNode({ name, program, nodeOptions = [], environment = {} }, core) {
   const child = start(core, [process.execPath, "--expose-gc", ...nodeOptions, program], {
     stdio: ["ignore", "inherit", "inherit", "ipc"],
-    env: { ...process.env, ...tokenEnvironment, TMPDIR: scratch, NODE_ENV: "production" },
+    env: { ...process.env, ...tokenEnvironment, TMPDIR: scratch, NODE_ENV: "production", ...environment },
   });
   const nextMessage = () =>
     new Promise((resolve, reject) => {

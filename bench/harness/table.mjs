@@ -3,7 +3,7 @@
 const digits = (value) => (value >= 100 ? 0 : value >= 10 ? 1 : value >= 1 ? 2 : 3);
 export const number = (value) =>
   Number.isFinite(value) ? value.toLocaleString("en-US", { maximumFractionDigits: digits(value) }) : "–";
-const withSpread = (figure) =>
+export const withSpread = (figure) =>
   figure ? `${number(figure.median)} [${number(figure.min)}..${number(figure.max)}]` : "–";
 const middle = (figure) => (figure ? number(figure.median) : "–");
 const ratio = (value) => (value === null ? "–" : `${value.toFixed(value < 0.2 ? 3 : 2)} ×`);

@@ -19,10 +19,15 @@ function sign(claims) {
   return `${text}.${createHmac("sha256", secret).update(text).digest("base64url")}`;
 }
 
+/** Tokens of the first `count` users. */
+export function userTokens(count) {
+  const exp = Math.floor(Date.now() / 1_000) + LIFE_SECONDS;
+  return Array.from({ length: count }, (_, index) => sign({ sub: `user-${index}`, exp }));
+}
+
 /** Writes a token of each user into a file, a line each. */
 export function writeUserTokens() {
-  const exp = Math.floor(Date.now() / 1_000) + LIFE_SECONDS;
-  const lines = Array.from({ length: USERS }, (_, index) => sign({ sub: `user-${index}`, exp }));
+  const lines = userTokens(USERS);
   const file = join(scratch, "tokens.txt");
   writeFileSync(file, `${lines.join("\n")}\n`);
   return file;

@@ -88,12 +88,11 @@ vi.mock("../../packages/features/src/doc/state/document-state.ts", async (import
 
 vi.mock("../../packages/features/src/doc/state/classify.ts", async (importOriginal) => {
   const original = await importOriginal<typeof import("../../packages/features/src/doc/state/classify.ts")>();
-  const classify: typeof original.classify = (state, scanned, user, isResponse) => {
+  const classify: typeof original.classify = (state, scan, user, isResponse) => {
     // Whoever sends a struct may write it.
     const view = planted.anybodyWrites ? { ...state, owners: new Map<number, string>() } : state;
-    const verdict = original.classify(view, scanned, user, isResponse);
+    const verdict = original.classify(view, scan, user, isResponse);
     if (!planted.gapIsStored || verdict.kind !== "gap") return verdict;
-    const { scan } = scanned;
     const clocks = new Map(scan.sections.map(({ client, to }) => [client, to]));
     return { kind: "contiguous", taking: { clocks, deletions: scan.deletions }, whole: true };
   };
@@ -116,8 +115,11 @@ vi.mock("../../packages/server/src/router/committed-notices.ts", async (importOr
 vi.mock("../../packages/testing/src/simulator/documents/fold.ts", async (importOriginal) => {
   const { fold } =
     await importOriginal<typeof import("../../packages/testing/src/simulator/documents/fold.ts")>();
-  const foldTooFew: typeof fold = ({ snapshot, updates }) =>
-    fold({ snapshot, updates: planted.snapshotTooShort ? updates.slice(0, -1) : updates });
+  const foldTooFew: typeof fold = (job) => {
+    if (!planted.snapshotTooShort) return fold(job);
+    const batches = job.batches.map(({ bytes, lengths }) => ({ bytes, lengths: lengths.slice(0, -1) }));
+    return fold({ ...job, batches });
+  };
   return { fold: foldTooFew };
 });
 

@@ -1,7 +1,7 @@
 // Documents as a data directory holds them, read without the server that wrote them.
 import { openEmbeddedStorage, systemClock, systemRandom } from "@plexline/server";
 import { applyUpdate, Doc } from "yjs";
-import { decodeSnapshot } from "../../../packages/features/dist/doc/snapshot-format.js";
+import { readDocumentSnapshot } from "../../../packages/features/dist/doc/snapshot-cache.js";
 import { decodeBinaryEntry } from "../../../packages/server/dist/router/binary-entry.js";
 
 const PAGE = { entriesMax: 10_000, bytesMax: 16 * 1024 * 1024 };
@@ -19,16 +19,23 @@ export async function readStoredDocuments(directory, documents) {
 /** A document by its whole log, and by its snapshot and the log after it. */
 async function readDocument(storage, topic) {
   const entries = await readEntries(storage, topic);
-  const stored = await storage.readSnapshot(topic);
-  const snapshot = stored && decodeSnapshot(stored);
+  const bytes = (await storage.readSnapshot(topic))?.bytes;
+  const snapshot = await readDocumentSnapshot({
+    clock: systemClock,
+    readSnapshot: () => storage.readSnapshot(topic),
+    readSegment: (name, from, count) => storage.readSegment(topic, name, from, count),
+  });
+  const segments = [];
+  for (const segment of snapshot?.segments ?? [])
+    segments.push({ payload: Buffer.concat(await segment.readUpdate()) });
   const log = replay(entries);
   const tail = entries.filter(({ offset }) => offset > (snapshot?.position.offset ?? 0));
-  const folded = replay(snapshot ? [{ payload: snapshot.update }, ...tail] : tail);
+  const folded = replay([...segments, ...tail]);
   return {
     epoch: (await storage.heads([topic]))[0].epoch,
     entries,
     logBytes: entries.reduce((bytes, { payload }) => bytes + payload.length, 0),
-    snapshot: snapshot && { ...snapshot.position, bytes: stored.bytes },
+    snapshot: snapshot && { ...snapshot.position, bytes },
     text: textOf(log),
     /** What the whole log makes, and what the snapshot and the log after it make. */
     log,

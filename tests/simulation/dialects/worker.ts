@@ -1,5 +1,5 @@
 import { scanUpdate } from "../../../packages/features/src/doc/update/scan.ts";
-import { compact } from "../../../packages/features/src/doc/worker/compact.ts";
+import { fold } from "../../../packages/features/src/doc/worker/fold.ts";
 import type { DocWorker } from "../../../packages/features/src/doc/worker/jobs.ts";
 
 /**
@@ -8,5 +8,5 @@ import type { DocWorker } from "../../../packages/features/src/doc/worker/jobs.t
  */
 export const immediateWorker: DocWorker = {
   scan: async (update, limits) => scanUpdate(update, limits),
-  compact: async (job) => compact(job),
+  fold: async (job) => fold(job),
 };

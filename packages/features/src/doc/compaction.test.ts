@@ -3,21 +3,23 @@ import { describe, expect, test, vi } from "vitest";
 import * as Y from "yjs";
 import { createCompaction } from "./compaction.ts";
 import { DOC_KIND } from "./protocol.ts";
-import { decodeSnapshot } from "./snapshot-format.ts";
-import { compact } from "./worker/compact.ts";
-import type { Compacted, CompactJob, DocWorker } from "./worker/jobs.ts";
+import { updatesIn } from "./segment.fixture.ts";
+import { decodeSnapshot, encodeSnapshot } from "./snapshot-format.ts";
+import { openSegment } from "./stored-segment.ts";
+import { fold } from "./worker/fold.ts";
+import type { DocWorker, Folded, FoldJob } from "./worker/jobs.ts";
 
 /** A worker that folds when it is let: every job waits for `run`. */
 function createHeldWorker() {
   const waiting: {
-    job: CompactJob;
-    resolve: (result: Compacted) => void;
+    job: FoldJob;
+    resolve: (result: Folded) => void;
     reject: (error: unknown) => void;
   }[] = [];
-  const jobs: CompactJob[] = [];
+  const jobs: FoldJob[] = [];
   const worker: DocWorker = {
     scan: () => Promise.reject(new Error("no scans here")),
-    compact: (job) =>
+    fold: (job) =>
       new Promise((resolve, reject) => {
         jobs.push(job);
         waiting.push({ job, resolve, reject });
@@ -31,8 +33,12 @@ function createHeldWorker() {
     worker,
     jobs,
     async run() {
-      const { job, resolve } = await next();
-      resolve(compact(job));
+      const { job, resolve, reject } = await next();
+      try {
+        resolve(fold(job));
+      } catch (error) {
+        reject(error);
+      }
     },
     async fail() {
       (await next()).reject(new Error("no"));
@@ -42,6 +48,8 @@ function createHeldWorker() {
 
 function setup(limits = { compactAfterEntries: 5, compactAfterBytes: 1_000_000 }) {
   const topic = createTestTopic();
+  // Waiting for a turn is not waiting for the test.
+  vi.spyOn(topic.clock, "defer").mockImplementation((callback) => void setImmediate(callback));
   const doc = new Y.Doc();
   doc.clientID = 1;
   const held = createHeldWorker();
@@ -80,7 +88,8 @@ const newest = (topic: TestTopic) => decodeSnapshot(topic.snapshots.at(-1)!);
 async function joined(topic: TestTopic): Promise<string> {
   const doc = new Y.Doc();
   const stored = await topic.readSnapshot();
-  if (stored) Y.applyUpdate(doc, decodeSnapshot(stored).update);
+  for (const segment of stored ? decodeSnapshot(stored).segments : [])
+    Y.applyUpdate(doc, Buffer.concat(await openSegment(topic, segment).readUpdate()));
   for (const { offset, payload } of topic.entries) {
     if (offset > (stored?.position.offset ?? 0)) Y.applyUpdate(doc, payload);
   }
@@ -100,8 +109,11 @@ describe("compaction", () => {
     owners.set(2, "bob");
     await run();
     await stored(1);
-    expect(newest(topic)).toMatchObject({ position: { epoch: "test-epoch", offset: 5 }, owners });
-    expect(newest(topic).stateVector).toEqual(new Map([[1, 5]]));
+    expect(newest(topic)).toMatchObject({ position: { epoch: "test-epoch", offset: 5 } });
+    const [segment] = newest(topic).segments;
+    const header = [];
+    for await (const parts of openSegment(topic, segment!).header()) header.push(...parts);
+    expect(header).toEqual([{ kind: "clocks", user: "ada", clocks: [1, 0, 5] }]);
     expect(told).toEqual([1]);
     expect(topic.entries).toHaveLength(7);
     expect(await joined(topic)).toBe(doc.getText("t").toString());
@@ -123,66 +135,127 @@ describe("compaction", () => {
     type(5);
     await run();
     await stored(2);
-    expect(jobs[1]?.snapshot).toEqual(newest({ ...topic, snapshots: topic.snapshots.slice(0, 1) }).update);
-    expect(jobs[1]?.updates).toHaveLength(5);
+    const [first] = newest({ ...topic, snapshots: topic.snapshots.slice(0, 1) }).segments;
+    expect(jobs[1]?.how).toBe("fold");
+    expect(jobs[1]?.segments).toEqual([await openSegment(topic, first!).readUpdate()]);
+    expect(updatesIn(jobs[1]!)).toBe(5);
     expect(newest(topic).position.offset).toBe(10);
     expect(await joined(topic)).toBe(doc.getText("t").toString());
   });
 
-  test("a large document waits until what came is half as much again, or very many entries", async () => {
-    const { topic, doc, begun, type, run, stored } = setup();
+  test("[DC18] a large document is not folded for every few entries: they are merged, and with those merged before", async () => {
+    const { topic, doc, jobs, type, run, stored } = setup();
+    doc.getText("t").insert(0, "x".repeat(4_000));
     type(4);
-    doc.getText("t").insert(0, "x".repeat(1_000));
     await run();
     await stored(1);
-    type(10);
-    doc.getText("t").insert(0, "x".repeat(250));
-    expect(begun()).toBe(1);
-    doc.getText("t").insert(0, "x".repeat(250));
+    for (let round = 2; round <= 9; round += 1) {
+      type(5);
+      await run();
+      await stored(round);
+      expect(await joined(topic)).toBe(doc.getText("t").toString());
+    }
+    expect(jobs.map(({ how }) => how)).toEqual(["fold", ...Array(8).fill("merge")]);
+    // The first segment is as it was, and those after it are few.
+    expect(newest(topic).segments[0]?.to).toBe(5);
+    expect(newest(topic).segments.length).toBeLessThan(5);
+    expect(newest(topic).position.offset).toBe(45);
+    type(4);
+    doc.getText("t").insert(0, "y".repeat(4_000));
+    await run();
+    await stored(10);
+    expect(jobs.at(-1)?.how).toBe("fold");
+    expect(newest(topic).segments).toHaveLength(1);
+    expect(await joined(topic)).toBe(doc.getText("t").toString());
+  });
+
+  test("long segments are stored by themselves, are used again, and go when nothing names them", async () => {
+    const { topic, doc, type, run, stored } = setup();
+    doc.getText("t").insert(0, "x".repeat(600_000));
+    type(4);
+    await run();
+    await stored(1);
+    const [base] = newest(topic).segments;
+    expect([...topic.segments.keys()]).toEqual([base?.name]);
+    const writes = vi.spyOn(topic, "writeSegment");
+    type(5);
     await run();
     await stored(2);
+    expect(newest(topic).segments).toMatchObject([{ name: base?.name }, { name: undefined }]);
+    expect(writes).not.toHaveBeenCalled();
     type(4);
-    doc.getText("t").insert(0, "x".repeat(100_000));
+    doc.getText("t").insert(0, "y".repeat(600_000));
     await run();
     await stored(3);
-    type(99);
-    expect(begun()).toBe(3);
-    type(1);
+    expect([...topic.segments.keys()]).toEqual([newest(topic).segments[0]?.name]);
+    expect([...topic.segments.keys()]).not.toEqual([base?.name]);
+    expect(await joined(topic)).toBe(doc.getText("t").toString());
+  });
+
+  test.each(["first chunks of a segment", "further chunks", "snapshot"])(
+    "[DC18] killed before the %s, everything is as it was, and the next room goes on",
+    async (step) => {
+      const { topic, doc, compaction, type, run, stored } = setup({
+        compactAfterEntries: 5,
+        compactAfterBytes: 10_000_000,
+      });
+      doc.getText("t").insert(0, "x".repeat(2_500_000));
+      type(4);
+      await run();
+      await stored(1);
+      const before = [...topic.segments.keys()];
+      type(4);
+      doc.getText("t").insert(0, "y".repeat(3_000_000));
+      const count = step === "further chunks" ? 2 : 1;
+      const method = step === "snapshot" ? "writeSnapshot" : "writeSegment";
+      let calls = 0;
+      const write = topic[method].bind(topic) as (...given: unknown[]) => Promise<void>;
+      const writes = vi.spyOn(topic, method).mockImplementation(async (...given: unknown[]) => {
+        calls += 1;
+        // The process is gone: nothing comes back any more.
+        if (calls >= count) await new Promise(() => {});
+        await write(...given);
+      });
+      await run();
+      await vi.waitUntil(() => calls === count);
+      writes.mockRestore();
+      void compaction.close();
+      expect(topic.snapshots).toHaveLength(1);
+      expect(await joined(topic)).toBe(doc.getText("t").toString());
+      const inline: DocWorker = { ...createHeldWorker().worker, fold: async (job) => fold(job) };
+      await new Promise<void>((onSnapshot) => {
+        const next = createCompaction(topic, inline, { compactAfterEntries: 5 }, () => new Map(), onSnapshot);
+        next.loaded(10, 5, 3_000_000);
+      });
+      expect(newest(topic).position.offset).toBe(10);
+      // What the killed one had begun is gone with the snapshot that it was replaced by.
+      expect([...topic.segments.keys()]).toEqual([newest(topic).segments[0]?.name]);
+      expect([...topic.segments.keys()]).not.toEqual(before);
+      expect(await joined(topic)).toBe(doc.getText("t").toString());
+    },
+  );
+
+  test("a segment that Yjs cannot apply is made of the log again", async () => {
+    const { topic, doc, jobs, type, run, stored } = setup();
+    doc.getText("t").insert(0, "x".repeat(4_000));
+    type(4);
+    await run();
+    await stored(1);
+    type(5);
+    await run();
+    await stored(2);
+    const list = newest(topic).segments;
+    const broken = { ...list[1]!, inline: list[1]!.inline.map((chunk) => chunk.map(() => 0xff)) };
+    const { chunks, named } = encodeSnapshot([list[0]!, broken]);
+    await topic.writeSnapshot(newest(topic).position, chunks, named);
+    type(4);
+    doc.getText("t").insert(0, "y".repeat(4_000));
+    await run();
     await run();
     await stored(4);
-    expect(newest(topic).position.offset).toBe(topic.entries.length);
-  });
-
-  test("a room that opens with a long tail folds it, and one with a large snapshot does not", async () => {
-    const { compaction, begun, type, run, stored } = setup({
-      compactAfterEntries: 50,
-      compactAfterBytes: 1_000_000,
-    });
-    type(40);
-    compaction.loaded(40, 60, 2_000, 100_000);
-    expect(begun()).toBe(0);
-    compaction.loaded(40, 60, 2_000);
-    await run();
-    await stored(1);
-  });
-
-  test("a snapshot found larger than was known puts it off", async () => {
-    const { compaction, doc, jobs, begun, type, run, stored } = setup();
-    type(4);
-    doc.getText("t").insert(0, "x".repeat(1_000));
-    await run();
-    await stored(1);
-    compaction.loaded(5, 5, 100);
-    expect(begun()).toBe(2);
-    // As soon as the size is known, one more entry is not enough.
-    await vi.waitUntil(() => {
-      const before = begun();
-      type(1);
-      return begun() === before;
-    });
-    type(1);
-    expect(begun()).toBe(2);
-    expect(jobs).toHaveLength(1);
+    expect(updatesIn(jobs.at(-1)!)).toBe(10);
+    expect(newest(topic).segments).toHaveLength(1);
+    expect(await joined(topic)).toBe(doc.getText("t").toString());
   });
 
   test("one at a time, however much comes meanwhile", async () => {
@@ -210,11 +283,11 @@ describe("compaction", () => {
     expect(topic.snapshots).toHaveLength(1);
     expect(await joined(topic)).toBe(doc.getText("t").toString());
 
-    const inline: DocWorker = { ...createHeldWorker().worker, compact: async (job) => compact(job) };
+    const inline: DocWorker = { ...createHeldWorker().worker, fold: async (job) => fold(job) };
     const limits = { compactAfterEntries: 5 };
     await new Promise<void>((onSnapshot) => {
       const next = createCompaction(topic, inline, limits, () => new Map(), onSnapshot);
-      next.loaded(10, 5, 1_000, newest(topic).update.length);
+      next.loaded(10, 5, 1_000);
     });
     // That of the room that opened next, after which the closed one's would have come.
     expect(writes).toHaveBeenCalledTimes(1);

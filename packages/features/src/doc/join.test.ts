@@ -4,8 +4,7 @@ import { describe, expect, test, vi } from "vitest";
 import * as Y from "yjs";
 import { createJoins } from "./join.ts";
 import { DOC_KIND, EMPTY_UPDATE, PART_BYTES_MAX } from "./protocol.ts";
-import { encodeSnapshot } from "./snapshot-format.ts";
-import { compact } from "./worker/compact.ts";
+import { storeSegments } from "./segment.fixture.ts";
 
 const update = (payload: Uint8Array) => ({ kind: DOC_KIND.update, payload });
 
@@ -16,12 +15,16 @@ function createAuthor(topic: TestTopic) {
   return doc;
 }
 
+/** A topic whose time goes on by itself, as far as waiting for a turn goes. */
+function createTurningTopic(): TestTopic {
+  const topic = createTestTopic();
+  vi.spyOn(topic.clock, "defer").mockImplementation((callback) => void setImmediate(callback));
+  return topic;
+}
+
 /** Folds all of the log, as a compaction does. */
 async function fold(topic: TestTopic): Promise<Uint8Array> {
-  const folded = compact({ snapshot: undefined, updates: topic.entries.map(({ payload }) => payload) });
-  const chunks = encodeSnapshot({ ...folded, hasPending: folded.hasPending ?? false, owners: new Map() });
-  await topic.writeSnapshot({ epoch: topic.window?.epoch ?? "", offset: topic.window?.head ?? 0 }, chunks);
-  return folded.update;
+  return (await storeSegments(topic))[0]!;
 }
 
 async function all(messages: AsyncIterable<Binary>): Promise<Binary[]> {
@@ -157,7 +160,7 @@ describe("joining a document", () => {
   });
 
   test("the log is read in pages as the messages are asked for", async () => {
-    const topic = createTestTopic();
+    const topic = createTurningTopic();
     for (let n = 0; n < 2_500; n += 1) topic.appendElsewhere(update(Uint8Array.of(0, 0)));
     const reads = vi.spyOn(topic, "readEntries");
     const messages = createJoins(topic).messages(new Map(), { parts: false });
@@ -217,7 +220,7 @@ describe("joining a document", () => {
   });
 
   test("[DC17] a log that is reset meanwhile ends the answer with an error", async () => {
-    const topic = createTestTopic();
+    const topic = createTurningTopic();
     for (let n = 0; n < 1_500; n += 1) topic.appendElsewhere(update(Uint8Array.of(0, 0)));
     const joins = createJoins(topic);
     const messages = joins.messages(new Map(), { parts: true });

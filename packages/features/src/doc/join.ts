@@ -1,9 +1,10 @@
 import type { Binary, TopicContext } from "@plexline/server";
 import { logChanged, readTail } from "./log-tail.ts";
+import { messagesOf } from "./message-pieces.ts";
 import { partsOf } from "./parts.ts";
 import { DOC_KIND, EMPTY_UPDATE } from "./protocol.ts";
 import { createSnapshotCache, type SnapshotCache } from "./snapshot-cache.ts";
-import type { DocumentSnapshot } from "./snapshot-format.ts";
+import { SegmentGone, type StoredSegment } from "./stored-segment.ts";
 import type { StateVector } from "./update/update-scan.ts";
 
 const NO_LOG = { epoch: "", head: 0 };
@@ -28,17 +29,16 @@ export function createJoins(
   topic: TopicContext,
   snapshots: SnapshotCache = createSnapshotCache(topic),
 ): Joins {
-  async function* whole(stateVector: StateVector): AsyncGenerator<Binary> {
+  async function* messages(stateVector: StateVector, { parts }: { readonly parts: boolean }) {
     const release = snapshots.enter();
     try {
       // What comes after the head is handed to the asker live.
-      const { epoch, head } = topic.window ?? NO_LOG;
-      const snapshot = await snapshots.newest();
-      if (snapshot && snapshot.position.epoch !== epoch) throw logChanged();
-      const first = snapshot && beginning(snapshot, stateVector);
-      if (first) yield { kind: DOC_KIND.update, payload: first };
-      for await (const { payload } of readTail(topic, { epoch, head }, snapshot?.position.offset ?? 0)) {
-        yield { kind: DOC_KIND.update, payload };
+      const window = topic.window ?? NO_LOG;
+      const from = yield* stored(window.epoch, stateVector, parts);
+      for await (const { payload } of readTail(topic, window, from)) {
+        const message = { kind: DOC_KIND.update, payload };
+        if (parts) yield* partsOf(message);
+        else yield message;
       }
       yield { kind: DOC_KIND.syncResponse, payload: EMPTY_UPDATE };
     } finally {
@@ -46,24 +46,62 @@ export function createJoins(
     }
   }
 
-  return {
-    async *messages(stateVector, { parts }) {
-      for await (const message of whole(stateVector)) {
-        if (parts) yield* partsOf(message);
-        else yield message;
+  /** What the snapshot holds. Returns the offset after which the log goes on. */
+  async function* stored(epoch: string, vector: StateVector, parts: boolean): AsyncGenerator<Binary, number> {
+    let sent = 0;
+    for (;;) {
+      const snapshot = await snapshots.newest();
+      if (snapshot && snapshot.position.epoch !== epoch) throw logChanged();
+      try {
+        for (const segment of snapshot?.segments ?? []) {
+          if (segment.to <= sent) continue;
+          yield* beginning(segment, vector, parts);
+          sent = segment.to;
+        }
+        return Math.max(sent, snapshot?.position.offset ?? 0);
+      } catch (error) {
+        // A newer snapshot holds the same and more, in longer segments.
+        if (!(error instanceof SegmentGone)) throw error;
+        snapshots.renew();
       }
-    },
-    renew: snapshots.renew,
-  };
+    }
+  }
+
+  /** What somebody needs of a segment: all of it, what state vectors do not tell, or nothing. */
+  async function* beginning(
+    segment: StoredSegment,
+    vector: StateVector,
+    parts: boolean,
+  ): AsyncGenerator<Binary> {
+    const deletions = await deletionsIfCovered(segment, vector);
+    if (deletions === undefined) {
+      yield* messagesOf(topic, DOC_KIND.update, await snapshots.update(segment), parts);
+      return;
+    }
+    for (const payload of deletions) yield { kind: DOC_KIND.update, payload };
+  }
+
+  return { messages, renew: snapshots.renew };
 }
 
-/** What somebody needs of a snapshot: all of it, what state vectors do not tell, or nothing. */
-function beginning(snapshot: DocumentSnapshot, asker: StateVector): Uint8Array | undefined {
-  const isCovered = !snapshot.hasPending && covers(asker, snapshot.stateVector);
-  return isCovered ? snapshot.deletionsUpdate : snapshot.update;
+/** The deletions of a segment whose structs somebody has; undefined if they lack some. */
+async function deletionsIfCovered(
+  segment: StoredSegment,
+  vector: StateVector,
+): Promise<Uint8Array[] | undefined> {
+  if (segment.hasPending) return undefined;
+  const deletions: Uint8Array[] = [];
+  for await (const parts of segment.header()) {
+    for (const part of parts) {
+      if (part.kind === "deletions") deletions.push(part.update);
+      else if (part.kind === "clocks" && !covers(vector, part.clocks)) return undefined;
+    }
+  }
+  return deletions;
 }
 
-function covers(vector: StateVector, other: StateVector): boolean {
-  for (const [client, clock] of other) if ((vector.get(client) ?? 0) < clock) return false;
+function covers(vector: StateVector, clocks: readonly number[]): boolean {
+  for (let at = 0; at < clocks.length; at += 3)
+    if ((vector.get(clocks[at]!) ?? 0) < clocks[at + 2]!) return false;
   return true;
 }

@@ -1,14 +1,17 @@
 import type { LogWindow } from "@plexline/protocol";
 import type { TopicContext } from "@plexline/server";
 import { readTail } from "./log-tail.ts";
+import { type Batch, createBatches } from "./worker/batch.ts";
 
 /** Updates that one job folds. More of them are folded in several steps. */
 const STEP_BYTES_MAX = 64 * 1024 * 1024;
+const STEP_ENTRIES_MAX = 200_000;
 
 /** What one job folds. */
 export interface LogStep {
-  readonly updates: readonly Uint8Array[];
-  /** Where each of them stands in the log. */
+  readonly batches: readonly Batch[];
+  readonly bytes: number;
+  /** Where each of the updates stands in the log. */
   readonly offsets: readonly number[];
   /** The offset up to which they are everything. */
   readonly to: number;
@@ -20,15 +23,16 @@ export async function readStep(
   window: Pick<LogWindow, "epoch" | "head">,
   from: number,
 ): Promise<LogStep> {
-  const updates: Uint8Array[] = [];
+  const batches = createBatches();
   const offsets: number[] = [];
-  let bytes = 0;
   for await (const { offset, payload } of readTail(topic, window, from)) {
-    const isFull = updates.length > 0 && bytes + payload.length > STEP_BYTES_MAX;
-    if (isFull) return { updates, offsets, to: offsets.at(-1) ?? from };
-    updates.push(payload);
+    const isFull =
+      offsets.length > 0 &&
+      (batches.bytes + payload.length > STEP_BYTES_MAX || offsets.length === STEP_ENTRIES_MAX);
+    if (isFull)
+      return { batches: batches.finish(), bytes: batches.bytes, offsets, to: offsets.at(-1) ?? from };
+    batches.add(payload);
     offsets.push(offset);
-    bytes += payload.length;
   }
-  return { updates, offsets, to: window.head };
+  return { batches: batches.finish(), bytes: batches.bytes, offsets, to: window.head };
 }

@@ -66,7 +66,7 @@ export interface DocOptions<Template extends string = string> extends Partial<Do
   readonly roles?: Readonly<Record<string, readonly Operation[]>>;
   /** Role of those for whom nothing names one. Default `controller`, or `viewer` when `roles` are given. */
   readonly defaultRole?: string;
-  /** Does the heavy work. Default: one worker thread for all documents of the process, started when it is needed. */
+  /** Does the heavy work. Default: worker threads for all documents of the process, started when they are needed; `createDocWorker`. */
   readonly worker?: DocWorker;
 }
 
@@ -150,7 +150,7 @@ export function assertMessageBytes(bytes: number, bytesMax: number, setting: key
 /** The worker of the process, looked up when there is something to do: most servers start with documents that need none. */
 const sharedWorker: DocWorker = {
   scan: (update, limits) => sharedDocWorker().scan(update, limits),
-  compact: (job) => sharedDocWorker().compact(job),
+  fold: (job) => sharedDocWorker().fold(job),
 };
 
 /** Whoever may write may also write the first content, which is a call [DC21]. */

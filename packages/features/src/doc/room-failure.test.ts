@@ -53,6 +53,41 @@ describe("a commit of a document that fails", () => {
     expect(page.topic.entries.length).toBe(0);
   });
 
+  test("[DC9] a rest that is stored though what it goes on from was lost stands for no more than itself", async () => {
+    const page = await openDoc();
+    await page.subscribe(ada);
+    const typed = createTyped(1);
+    await page.update(ada, typed.type("a"));
+    await settled();
+    // The first of two commits fails, and the second one does not.
+    const { broadcast } = page.topic;
+    const setBroadcast = (value: typeof broadcast) =>
+      Object.defineProperty(page.topic, "broadcast", { value, configurable: true });
+    let fail = (_cause: Error): void => {};
+    setBroadcast(() => new Promise((_, reject) => (fail = reject)));
+    await page.update(ada, typed.type("b"));
+    let release = (): void => {};
+    const held = new Promise<void>((resolve) => (release = resolve));
+    setBroadcast((...entry) => held.then(() => broadcast(...entry)));
+    typed.type("c");
+    await page.update(ada, Y.encodeStateAsUpdate(typed.doc));
+    fail(new Error("the disk is full"));
+    await settled();
+    release();
+    await settled();
+    setBroadcast(broadcast);
+    expect(codes(page, ada)).toEqual(["STORAGE_UNAVAILABLE", "STORAGE_UNAVAILABLE"]);
+    expect(Y.decodeUpdate(page.topic.entries[1]!.payload).structs[0]!.id.clock).toBe(2);
+    page.topic.clock.advance(1_000);
+    const asked = page.pushed(ada, DOC_KIND.syncRequest).at(-1)!;
+    expect(Y.decodeStateVector(asked)).toEqual(new Map([[1, 1]]));
+    await page.syncResponse(ada, Y.encodeStateAsUpdate(typed.doc, asked));
+    await settled();
+    const all = new Y.Doc();
+    for (const { payload } of page.topic.entries) Y.applyUpdate(all, payload);
+    expect([text(all), all.store.pendingStructs]).toEqual(["abc", null]);
+  });
+
   test("[DC9] an answer to what has been taken back since is no proof that nothing is missing", async () => {
     const page = await openDoc();
     for (const member of [ada, bob]) await page.subscribe(member);

@@ -48,6 +48,12 @@ class Writer {
     else map.get("x")?.push([random.integer(9)]);
   }
 
+  /** Sends all it has, as clients do that keep no account of what the room lacks. */
+  tellAll(random: SeededRandom): void {
+    const kind = random.pick([DOC_KIND.update, DOC_KIND.syncResponse]);
+    this.outgoing.push({ kind, payload: Y.encodeStateAsUpdate(this.doc) });
+  }
+
   receive({ kind, payload }: Message): void {
     if (kind === DOC_KIND.update || kind === DOC_KIND.syncResponse)
       Y.applyUpdate(this.doc, payload, "remote");
@@ -123,7 +129,8 @@ export class RandomPlay {
     else if (dice < 92) this.topic.releaseWrites();
     else if (dice < 94) await this.connect(writer);
     else if (dice < 95) await this.crash();
-    else if (dice < 97) this.topic.clock.advance(random.integer(2_000));
+    else if (dice < 96) writer.tellAll(random);
+    else if (dice < 98) this.topic.clock.advance(random.integer(2_000));
     else await settled();
     if (random.chance(0.3)) await settled();
     this.#collect();

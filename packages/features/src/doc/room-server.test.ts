@@ -7,7 +7,7 @@ import { DOC_KIND } from "./protocol.ts";
 import { createTyped } from "./room.fixture.ts";
 import { doc } from "./server.ts";
 import { scanUpdate } from "./update/scan.ts";
-import { compact } from "./worker/compact.ts";
+import { fold } from "./worker/fold.ts";
 
 // Documents over the native protocol, on a server whose time and network the test controls. eve reads only.
 
@@ -19,7 +19,7 @@ async function start() {
     authorize: ({ principal }) => (principal.id === "eve" ? "read" : "write"),
     worker: {
       scan: async (update, limits) => scanUpdate(update, limits),
-      compact: async (job) => compact(job),
+      fold: async (job) => fold(job),
     },
   });
   const server = await createTestServer({ topics: { page } });

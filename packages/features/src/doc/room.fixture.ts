@@ -37,7 +37,7 @@ export function createInlineWorker(): InlineWorker {
       await held;
       return scanUpdate(update, limits);
     },
-    compact: () => Promise.reject(new Error("nothing is folded here")),
+    fold: () => Promise.reject(new Error("nothing is folded here")),
   };
 }
 

@@ -5,6 +5,7 @@ import * as Y from "yjs";
 import { DOC_KIND, EMPTY_UPDATE } from "./protocol.ts";
 import { ada, bob, createInlineWorker, createTyped, eve, openDoc, settled } from "./room.fixture.ts";
 import { doc } from "./server.ts";
+import { deletions, gc, section, update } from "./update/hostile.fixture.ts";
 
 const text = (document: Y.Doc) => document.getText("t").toString();
 
@@ -220,6 +221,50 @@ describe("updates of a document", () => {
     const { structs } = Y.decodeUpdate(page.topic.broadcasts[1]!.entry.payload);
     expect(structs.map(({ id, length }) => [id.clock, length])).toEqual([[4, 4]]);
     expect([page.acked(ada), text(page.logged())]).toEqual([2, "two one "]);
+  });
+
+  test.each(["update", "sync-response"])(
+    "[DC7] [DC11] of a whole document whose text the document has a part of the rest is stored, as Yjs cuts it: %s",
+    async (kind) => {
+      const page = await openDoc();
+      for (const member of [ada, bob]) await page.subscribe(member);
+      const [one, two] = [createTyped(1), createTyped(2)];
+      await page.update(ada, one.type("hel"));
+      Y.applyUpdate(two.doc, one.updates[0]!, "remote");
+      await page.update(bob, two.type(" there"));
+      await settled();
+      one.doc.getText("t").insert(3, "lo");
+      const vector = Y.encodeStateVector(page.logged());
+      const whole = Y.encodeStateAsUpdate(one.doc);
+      expect(Y.decodeUpdate(whole).structs).toHaveLength(1);
+      expect(await (kind === "update" ? page.update(ada, whole) : page.syncResponse(ada, whole))).toBe("");
+      await settled();
+      expect(page.topic.broadcasts[2]!.entry.payload).toEqual(Y.encodeStateAsUpdate(one.doc, vector));
+      expect([page.topic.entries.length, page.errors(ada)]).toEqual([3, []]);
+      Y.applyUpdate(one.doc, two.updates[0]!, "remote");
+      expect(text(page.logged())).toBe(text(one.doc));
+      // A second time there is nothing new in it, nor in what another user has of it.
+      await page.update(ada, whole);
+      await page.syncResponse(bob, Y.encodeStateAsUpdate(one.doc));
+      await settled();
+      expect([page.topic.entries.length, page.errors(ada), page.errors(bob)]).toEqual([3, [], []]);
+    },
+  );
+
+  test("[DC10] [DC11] the rest of another user's text is taken from a sync-response, of a filler it is not", async () => {
+    const page = await openDoc();
+    for (const member of [ada, bob]) await page.subscribe(member);
+    const one = createTyped(1);
+    await page.update(ada, one.type("hel"));
+    await settled();
+    one.type("lo");
+    const whole = Y.encodeStateAsUpdate(one.doc);
+    expect(await page.update(bob, whole)).toBe("CLIENT_ID_TAKEN");
+    await page.syncResponse(bob, update([section(1, 0, [gc(9)])], [deletions(1, [0, 9])]));
+    await page.syncResponse(bob, whole);
+    await settled();
+    expect(page.errors(bob).map(({ code }) => code)).toEqual(["CLIENT_ID_TAKEN"]);
+    expect(Y.decodeStateVector(Y.encodeStateVector(page.logged()))).toEqual(new Map([[1, 5]]));
   });
 
   test("[DC8] an update in a gap waits until it is covered, and is never stored as it is", async () => {

@@ -55,8 +55,7 @@ function createParts(topic: TopicContext, options: ResolvedOptions) {
     topic,
     options,
     state,
-    ({ head, tailEntries, tailBytes, snapshotBytes }) =>
-      compaction.loaded(head, tailEntries, tailBytes, snapshotBytes),
+    ({ head, tailEntries, tailBytes }) => compaction.loaded(head, tailEntries, tailBytes),
     ledger.onGrown,
   );
   // However many a document may have: what names many more than it has now would only cost time.

@@ -5,6 +5,7 @@ import { DOC_KIND } from "./protocol.ts";
 import { openDocRoom } from "./room.ts";
 
 export { DEFAULT_DOC_LIMITS, type DocAuthorizeRequest, type DocLimits, type DocOptions } from "./options.ts";
+export { createDocWorker, type DocWorkerHost, type DocWorkerOptions } from "./worker/worker-host.ts";
 
 /** A document as `createServer` takes it. Its name and template are literal, so that the client can tell it from others. */
 export interface DocFeature<Template extends string> extends Feature {

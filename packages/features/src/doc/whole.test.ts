@@ -13,23 +13,23 @@ import {
   openDoc,
   settled,
 } from "./room.fixture.ts";
-import { encodeSnapshot } from "./snapshot-format.ts";
+import { storeSegments, updatesIn } from "./segment.fixture.ts";
 import { createWholes } from "./whole.ts";
-import { compact } from "./worker/compact.ts";
-import type { CompactJob, DocWorker } from "./worker/jobs.ts";
+import { fold } from "./worker/fold.ts";
+import type { DocWorker, FoldJob } from "./worker/jobs.ts";
 
 /** A worker that folds on the main thread; while it is held, jobs wait, and `fail` rejects those that do. */
 function createFoldingWorker() {
-  const jobs: CompactJob[] = [];
+  const jobs: FoldJob[] = [];
   let held: Promise<void> | undefined;
   let release = (): void => {};
   let fail = (_error: unknown): void => {};
   const worker: DocWorker = {
     scan: createInlineWorker().scan,
-    async compact(job) {
+    async fold(job) {
       jobs.push(job);
       await held;
-      return compact(job);
+      return fold(job);
     },
   };
   return {
@@ -68,11 +68,7 @@ function setup() {
     ask: (parts = false) => all(wholes.messages({ parts })),
     /** Stores a snapshot of what is in the log. */
     async snapshot() {
-      const folded = compact({ snapshot: undefined, updates: topic.entries.map(({ payload }) => payload) });
-      const chunks = encodeSnapshot({ ...folded, hasPending: folded.hasPending ?? false, owners: new Map() });
-      const { epoch, head } = topic.window!;
-      await topic.writeSnapshot({ epoch, offset: head }, chunks);
-      return folded.update;
+      return (await storeSegments(topic))[0]!;
     },
   };
 }
@@ -151,7 +147,7 @@ describe("all of a document", () => {
     const [answer, ...rest] = await ask();
     expect(rest).toEqual([]);
     expect(contentOf(opened(answer!.payload))).toEqual(applied(topic));
-    expect(jobs.map(({ updates }) => updates.length)).toEqual([topic.entries.length - 21]);
+    expect(jobs.map(updatesIn)).toEqual([topic.entries.length - 21]);
   });
 
   test("[DC19] is everything up to the moment it was asked for while the log goes on growing", async () => {

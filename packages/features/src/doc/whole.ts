@@ -1,11 +1,12 @@
-import type { LogWindow, Position } from "@plexline/protocol";
+import { type LogWindow, PlexlineError, type Position } from "@plexline/protocol";
 import type { Binary, TopicContext } from "@plexline/server";
 import { readStep } from "./log-step.ts";
 import { logChanged } from "./log-tail.ts";
-import { partsOf } from "./parts.ts";
+import { messagesOf } from "./message-pieces.ts";
 import { DOC_KIND, EMPTY_UPDATE } from "./protocol.ts";
-import { createSnapshotCache, type SnapshotCache } from "./snapshot-cache.ts";
-import type { DocWorker } from "./worker/jobs.ts";
+import { createSnapshotCache, type DocumentSnapshot, type SnapshotCache } from "./snapshot-cache.ts";
+import { SegmentGone } from "./stored-segment.ts";
+import type { DocWorker, Pieces } from "./worker/jobs.ts";
 
 type Window = Pick<LogWindow, "epoch" | "head">;
 
@@ -25,7 +26,7 @@ export interface Wholes {
 
 interface Whole {
   readonly position: Position;
-  readonly update: Promise<Uint8Array>;
+  readonly update: Promise<readonly Uint8Array[]>;
 }
 
 /**
@@ -40,6 +41,7 @@ export function createWholes(
   let newest: Whole | undefined;
   let isMaking = false;
   let askers = 0;
+  const document = `${topic.tenant}/${topic.topic}`;
 
   const make = (window: Window): Whole => {
     isMaking = true;
@@ -55,7 +57,7 @@ export function createWholes(
     return whole;
   };
   /** An update that holds everything up to the window's head. */
-  const atLeast = async (window: Window): Promise<Uint8Array> => {
+  const atLeast = async (window: Window): Promise<readonly Uint8Array[]> => {
     for (;;) {
       if (newest && covers(newest.position, window)) return newest.update;
       if (!newest || !isMaking) break;
@@ -63,31 +65,55 @@ export function createWholes(
     }
     return make(topic.window ?? window).update;
   };
-  const read = async (window: Window): Promise<Uint8Array> => {
+  const read = async (window: Window): Promise<readonly Uint8Array[]> => {
     const release = snapshots.enter();
     try {
-      const stored = await snapshots.newest();
-      if (stored && stored.position.epoch !== window.epoch) throw logChanged();
-      const update = await fold(window, stored?.update, stored?.position.offset ?? 0);
-      if (topic.window?.epoch !== window.epoch) throw logChanged();
-      return update;
+      for (;;) {
+        const stored = await snapshots.newest();
+        if (stored && stored.position.epoch !== window.epoch) throw logChanged();
+        try {
+          const update = await foldStored(window, stored);
+          if (topic.window?.epoch !== window.epoch) throw logChanged();
+          return update;
+        } catch (error) {
+          if (!(error instanceof SegmentGone)) throw error;
+          snapshots.renew();
+        }
+      }
     } finally {
       release();
     }
   };
-  const fold = async (window: Window, base: Uint8Array | undefined, from: number): Promise<Uint8Array> => {
-    let [snapshot, at] = [base, from];
-    while (at < window.head) {
-      const { updates, offsets, to } = await readStep(topic, window, at);
-      at = to;
-      // What is stored as one update is the answer as it is.
-      if (updates.length === 0) continue;
-      if (snapshot === undefined && updates.length === 1 && at >= window.head) return updates[0]!;
-      const folded = await worker.compact({ snapshot, updates });
-      tellSkipped(folded.skipped ?? [], offsets);
-      snapshot = folded.update;
+  const foldStored = async (window: Window, stored: DocumentSnapshot | undefined) => {
+    try {
+      return await fold(window, await segmentsOf(stored), stored?.position.offset ?? 0);
+    } catch (error) {
+      const isUnfit = error instanceof PlexlineError && error.code === "UPDATE_INVALID";
+      const [base, ...merged] = stored?.segments ?? [];
+      if (!isUnfit || base === undefined || merged.length === 0) throw error;
+      // One bad update has made a merged segment unfit: the log still has each of them by itself.
+      return fold(window, [await base.readUpdate()], base.to);
     }
-    return snapshot ?? EMPTY_UPDATE;
+  };
+  /** Not the shared ones: the worker takes them away. */
+  const segmentsOf = async (stored: DocumentSnapshot | undefined): Promise<Pieces[]> => {
+    const segments: Pieces[] = [];
+    for (const segment of stored?.segments ?? []) segments.push(await segment.readUpdate());
+    return segments;
+  };
+  const fold = async (window: Window, stored: Pieces[], from: number): Promise<readonly Uint8Array[]> => {
+    let [segments, at] = [stored, from];
+    while (at < window.head || segments.length > 1) {
+      const { batches, offsets, to } = await readStep(topic, window, at);
+      at = Math.max(at, to);
+      // What is stored as one update is the answer as it is.
+      if (offsets.length === 0 && segments.length < 2) continue;
+      if (segments.length === 0 && offsets.length === 1 && at >= window.head) return [batches[0]!.bytes];
+      const folded = await worker.fold({ how: "fold", segments, batches, document });
+      tellSkipped(folded.skipped ?? [], offsets);
+      segments = [[folded.update]];
+    }
+    return segments[0] ?? [EMPTY_UPDATE];
   };
   const tellSkipped = (skipped: readonly number[], offsets: readonly number[]): void => {
     if (skipped.length === 0) return;
@@ -101,9 +127,8 @@ export function createWholes(
     async *messages({ parts, onAnswered }) {
       askers += 1;
       try {
-        const payload = await atLeast(topic.window ?? { epoch: "", head: 0 });
-        const message = { kind: DOC_KIND.state, payload };
-        for (const piece of parts ? partsOf(message) : [message]) {
+        const pieces = await atLeast(topic.window ?? { epoch: "", head: 0 });
+        for await (const piece of messagesOf(topic, DOC_KIND.state, pieces, parts)) {
           const isLast = piece.kind !== DOC_KIND.part || piece.payload[0] === 1;
           if (isLast) onAnswered?.();
           yield piece;

@@ -12,7 +12,7 @@ import { createClient } from "../../client.ts";
 import type { DocOptions } from "../client.ts";
 import { doc } from "../server.ts";
 import { scanUpdate } from "../update/scan.ts";
-import { compact } from "../worker/compact.ts";
+import { fold } from "../worker/fold.ts";
 
 const ROUNDS_MAX = 20_000;
 
@@ -31,7 +31,7 @@ export async function startWorld() {
     // On this thread: the virtual clock would run away from another one.
     worker: {
       scan: async (update, limits) => scanUpdate(update, limits),
-      compact: async (job) => compact(job),
+      fold: async (job) => fold(job),
     },
   });
   const topics = { page };
@@ -115,6 +115,8 @@ function watchLog(inner: Storage) {
     "trim",
     "writeSnapshot",
     "readSnapshot",
+    "writeSegment",
+    "readSegment",
     "close",
   ] as const) {
     Object.assign(storage, { [name]: (inner[name] as (...given: unknown[]) => unknown).bind(inner) });

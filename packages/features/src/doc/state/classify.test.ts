@@ -1,15 +1,25 @@
 import { describe, expect, test } from "vitest";
 import * as Y from "yjs";
 import { createTyped } from "../room.fixture.ts";
-import { deletions, disagreeingOverlap, gc, section, textItem, update } from "../update/hostile.fixture.ts";
+import {
+  deletions,
+  disagreeingOverlap,
+  gc,
+  id,
+  itemAfter,
+  itemBefore,
+  section,
+  sized,
+  textItem,
+  update,
+} from "../update/hostile.fixture.ts";
 import { scanUpdate } from "../update/scan.ts";
-import type { SectionScan } from "../update/update-scan.ts";
-import { classify, isKnown, type Scanned, takeableOfEntry, type Verdict } from "./classify.ts";
+import type { SectionScan, UpdateScan } from "../update/update-scan.ts";
+import { classify, isKnown, takeableOfEntry, type Verdict } from "./classify.ts";
 import { createDocumentState } from "./document-state.ts";
 import { ENTRY_SCAN } from "./load.ts";
 
 const scan = (update: Uint8Array) => scanUpdate(update, ENTRY_SCAN);
-const scanned = (update: Uint8Array): Scanned => ({ update, scan: scan(update) });
 
 /** A state that has taken these updates of Ada. */
 function stateWith(...updates: Uint8Array[]) {
@@ -21,7 +31,7 @@ function stateWith(...updates: Uint8Array[]) {
 /** Sections without bytes: structs of one clock each, and where they begin to need what. */
 function sections(
   ...made: [client: number, structs: number, ...needs: [at: number, client: number, clock: number][]][]
-): Scanned {
+): UpdateScan {
   const found = made.map(
     ([client, structs, ...needs]): SectionScan => ({
       client,
@@ -36,7 +46,7 @@ function sections(
       marks: [],
     }),
   );
-  return { update: new Uint8Array(), scan: { sections: found, deletions: new Map(), deletionsStart: 0 } };
+  return { sections: found, deletions: new Map(), deletionsStart: 0 };
 }
 
 /** What is taken of a sync-response of which something is left out. */
@@ -49,8 +59,8 @@ describe("judging an update", () => {
     const typed = createTyped(1);
     const first = typed.type("a");
     const state = stateWith(first);
-    expect(classify(state, scanned(first), "ada", false)).toEqual({ kind: "known" });
-    expect(classify(state, scanned(new Uint8Array([0, 0])), "bob", true)).toEqual({ kind: "known" });
+    expect(classify(state, scan(first), "ada", false)).toEqual({ kind: "known" });
+    expect(classify(state, scan(new Uint8Array([0, 0])), "bob", true)).toEqual({ kind: "known" });
     expect(isKnown(state, scan(typed.type("b")))).toBe(false);
   });
 
@@ -58,27 +68,32 @@ describe("judging an update", () => {
     const typed = createTyped(1);
     const state = stateWith(typed.type("a"));
     typed.doc.getText("t").insert(0, "b");
-    const apart = scanned(Y.encodeStateAsUpdate(typed.doc));
+    const apart = scan(Y.encodeStateAsUpdate(typed.doc));
     expect(classify(state, apart, "ada", false)).toMatchObject({ kind: "contiguous", whole: false });
   });
 
-  test("[DC8] where the document ends inside a struct of the update, it is a gap", () => {
+  test("[DC7] where the document ends inside a struct of the update, its rest is taken", () => {
     const typed = createTyped(1);
     const state = stateWith(typed.type("a"));
-    const middle = stateWith(typed.updates[0]!, typed.type("b"));
-    typed.type("c");
-    const joined = scanned(Y.encodeStateAsUpdate(typed.doc));
-    expect(classify(state, joined, "ada", false)).toEqual({ kind: "gap" });
-    // It can be sent again at once, cut where the document ends.
-    const nothing = { clocks: new Map(), deletions: new Map() };
-    expect(classify(middle, joined, "ada", true)).toEqual({
-      kind: "partial",
-      left: "UPDATE_GAP",
-      taking: nothing,
-      missing: [1, 2],
-    });
+    typed.type("bc");
+    const joined = scan(Y.encodeStateAsUpdate(typed.doc));
+    const taking = { clocks: new Map([[1, 3]]), deletions: new Map() };
+    const verdict = { kind: "contiguous", whole: false, taking };
+    expect(classify(state, joined, "ada", false)).toEqual(verdict);
+    expect(classify(state, joined, "bob", true)).toEqual(verdict);
+    expect(classify(state, joined, "bob", false)).toMatchObject({ kind: "refused" });
     const [known, disagreeing] = disagreeingOverlap(7);
-    expect(classify(stateWith(known), scanned(disagreeing), "ada", false)).toEqual({ kind: "gap" });
+    expect(classify(stateWith(known), scan(disagreeing), "ada", false)).toMatchObject({ kind: "contiguous" });
+  });
+
+  test("[DC8] what the known structs of an update refer to, its new ones may refer to as well", () => {
+    const state = stateWith(update([section(1, 0, [textItem("ab")])]));
+    const refersTo = (clock: number, ...structs: (readonly number[])[]) =>
+      classify(state, scan(update([section(1, clock, structs)])), "ada", false).kind;
+    const first = itemBefore(id(9, 100), 4, sized("ab"));
+    expect(refersTo(0, first, itemBefore(id(9, 50), 4, sized("c")))).toBe("gap");
+    expect(refersTo(0, itemBefore(id(9, 100), 4, sized("abc")))).toBe("gap");
+    expect(refersTo(0, textItem("ab"), itemAfter(id(1, 1), 4, sized("c")))).toBe("contiguous");
   });
 
   test("[DC7] clients may refer to each other within one update", () => {
@@ -89,7 +104,7 @@ describe("judging an update", () => {
   test("[DC8] a hole before it, a Skip in it, a missing reference or deleted struct is a gap", () => {
     const typed = createTyped(1);
     const [first, second, third] = [typed.type("a"), typed.type("b"), typed.type("c")];
-    const judge = (update: Uint8Array) => classify(stateWith(first), scanned(update), "ada", false).kind;
+    const judge = (update: Uint8Array) => classify(stateWith(first), scan(update), "ada", false).kind;
     expect(judge(third)).toBe("gap");
     expect(judge(Y.mergeUpdates([first, third]))).toBe("gap");
     expect(judge(Y.mergeUpdates([second, third]))).toBe("contiguous");
@@ -102,10 +117,10 @@ describe("judging an update", () => {
     const typed = createTyped(1);
     const first = typed.type("a");
     const state = stateWith(first);
-    expect(classify(state, scanned(first), "bob", false)).toEqual({ kind: "known" });
+    expect(classify(state, scan(first), "bob", false)).toEqual({ kind: "known" });
     const refused = { kind: "refused", code: "CLIENT_ID_TAKEN" };
-    expect(classify(state, scanned(typed.type("b")), "bob", false)).toEqual(refused);
-    expect(classify(state, scanned(typed.type("c")), "bob", false)).toEqual(refused);
+    expect(classify(state, scan(typed.type("b")), "bob", false)).toEqual(refused);
+    expect(classify(state, scan(typed.type("c")), "bob", false)).toEqual(refused);
   });
 });
 
@@ -164,7 +179,7 @@ describe("judging a sync-response", () => {
     const state = stateWith(one.updates[0]!);
     Y.applyUpdate(two.doc, one.type("def"), "remote");
     two.doc.getText("t").delete(2, 2);
-    const verdict = classify(state, scanned(two.updates[0]!), "bob", true);
+    const verdict = classify(state, scan(two.updates[0]!), "bob", true);
     expect(verdict).toMatchObject({ kind: "partial", left: "UPDATE_GAP" });
     if (verdict.kind === "partial") expect(verdict.taking.deletions).toEqual(new Map([[1, [2, 3]]]));
   });
@@ -175,7 +190,7 @@ describe("judging a sync-response", () => {
     typed.doc.getText("t").delete(0, 1);
     const before = Y.encodeStateAsUpdate(typed.doc);
     typed.doc.getText("t").insert(0, "d");
-    const after = scanned(Y.encodeStateAsUpdate(typed.doc));
+    const after = scan(Y.encodeStateAsUpdate(typed.doc));
     expect(classify(stateWith(before), after, "bob", true)).toMatchObject({ kind: "contiguous" });
     const state = createDocumentState();
     const owned = { ...state, owners: new Map([[1, "ada"]]) };
@@ -195,11 +210,11 @@ describe("judging a sync-response", () => {
     const silent = update([section(1, 2, [gc(2)])]);
     const state = stateWith(update([section(1, 0, [textItem("ab")])]));
     const left = { kind: "partial", left: "CLIENT_ID_TAKEN", taking: { clocks: new Map() } };
-    expect(classify(state, scanned(filler), "bob", true)).toMatchObject(left);
+    expect(classify(state, scan(filler), "bob", true)).toMatchObject(left);
     state.undo(state.take({ clocks: new Map([[1, 4]]), deletions: new Map() }, "ada"));
-    expect(classify(state, scanned(filler), "bob", true)).toMatchObject({ kind: "contiguous" });
-    expect(classify(state, scanned(silent), "bob", true)).toMatchObject(left);
-    const longer = scanned(update([section(1, 2, [gc(3)])], [deletions(1, [2, 3])]));
+    expect(classify(state, scan(filler), "bob", true)).toMatchObject({ kind: "contiguous" });
+    expect(classify(state, scan(silent), "bob", true)).toMatchObject(left);
+    const longer = scan(update([section(1, 2, [gc(3)])], [deletions(1, [2, 3])]));
     expect(classify(state, longer, "bob", true)).toMatchObject(left);
   });
 });

@@ -1,4 +1,3 @@
-import { boundaryBefore } from "../update/boundary.ts";
 import { coversRange, rangeAfter } from "../update/id-ranges.ts";
 import type { SectionScan, UpdateScan } from "../update/update-scan.ts";
 import { clipRanges, countClocks } from "./clip-ranges.ts";
@@ -25,25 +24,18 @@ export type Verdict =
   | { readonly kind: "gap" }
   | { readonly kind: "refused"; readonly code: "CLIENT_ID_TAKEN" };
 
-/** An update, and what was found in it. */
-export interface Scanned {
-  readonly update: Uint8Array;
-  readonly scan: UpdateScan;
-}
-
 type View = Pick<DocumentState, "clockOf" | "shownOf" | "missingDeletions" | "owners">;
 
 /**
  * Decides what becomes of an update of a user [DC6 to DC8, DC10], or of a sync-response, of which each client id's structs
  * are taken as far as they can be [DC11].
  */
-export function classify(state: View, { update, scan }: Scanned, user: string, isResponse: boolean): Verdict {
+export function classify(state: View, scan: UpdateScan, user: string, isResponse: boolean): Verdict {
   const isForeign = ({ client }: SectionScan): boolean => (state.owners.get(client) ?? user) !== user;
   if (!isResponse && scan.sections.some((section) => isNew(state, section) && isForeign(section)))
     return { kind: "refused", code: "CLIENT_ID_TAKEN" };
   let left: LeftCode = "UPDATE_GAP";
   const { taking, missing } = takeable(state, scan, (section, clock) => {
-    if (!isBetweenStructs(update, section, clock)) return null;
     const limit = isForeign(section) ? foreignLimit(state, scan, section, clock) : section.to;
     if (limit < section.to) left = "CLIENT_ID_TAKEN";
     return limit;
@@ -83,7 +75,7 @@ interface Takeable {
 function takeable(
   state: View,
   scan: UpdateScan,
-  limitOf: (section: SectionScan, clock: number) => number | null,
+  limitOf: (section: SectionScan, clock: number) => number,
 ): Takeable {
   const { clocks, missing } = reachOf(state, scan.sections, limitOf);
   const wanted = state.missingDeletions(scan.deletions);
@@ -110,12 +102,6 @@ function foreignLimit(state: View, scan: UpdateScan, section: SectionScan, clock
     if (end > shown || !coversRange(scan.deletions, client, start, end)) return start;
   }
   return to;
-}
-
-/** Inside a struct the document and the update may disagree, which Yjs throws at: whoever is asked sends it cut there. */
-function isBetweenStructs(update: Uint8Array, section: SectionScan, clock: number): boolean {
-  if (section.from >= clock || section.to <= clock) return true;
-  return boundaryBefore(update, section, clock).clock === clock;
 }
 
 function isNew(state: View, { client, end }: SectionScan): boolean {

@@ -6,7 +6,7 @@ import { selectSections } from "../update/select.ts";
 import type { UpdateScan } from "../update/update-scan.ts";
 import { classify, isEmpty, type LeftCode, takeableOfEntry, type Verdict } from "./classify.ts";
 import { createCommits } from "./commits.ts";
-import type { DocumentState, Taking } from "./document-state.ts";
+import type { DocumentState, Taking, Undo } from "./document-state.ts";
 import { createGaps, gapError } from "./gaps.ts";
 import { createInFlight, type Flight, lostBy, type Settle } from "./in-flight.ts";
 import { createLeftOut } from "./left-out.ts";
@@ -116,7 +116,7 @@ export function createLedger({ topic, options, state, repair, onCommitted }: Led
     // Nobody may hold structs of a client id whose owner the log does not know: after a crash they could come to own it.
     const isClaim = [...taking.clocks.keys()].some((client) => !state.isClaimed(client));
     const flight = inFlight.enter(state.take(taking, sender.principal.id, !isClaim), payload.length, settle);
-    const stored = (): UpdateScan => (whole ? scan : partOf(scan, taking));
+    const stored = (): UpdateScan => (whole ? scan : partOf(scan, taking, flight.undo));
     topic.log.debug({ action: "yjs.taken", userId: sender.principal.id, bytes: payload.length });
     commits.add(
       topic.broadcast(
@@ -181,23 +181,23 @@ export function createLedger({ topic, options, state, repair, onCommitted }: Led
     },
     judge(received, scan) {
       const arrival = unlessOvertaken(received);
-      const { sender, seat, isResponse, update } = arrival;
+      const { sender, seat, isResponse } = arrival;
       if (seat?.isStale) throw gapError("the document it belongs to is not this one");
       assertRoomInFlight();
-      const verdict = classify(state, { update, scan }, sender.principal.id, isResponse);
+      const verdict = classify(state, scan, sender.principal.id, isResponse);
       const { brought, missing } = decide(arrival, scan, verdict);
       if (!seat || !isResponse) return;
       repair.onAnswer(seat, brought, missing.length === 0);
       leftOut.onAnswer(seat, missing);
     },
     seed(arrival, scan) {
-      const { sender, update, settle } = arrival;
+      const { sender, settle } = arrival;
       assertRoomInFlight();
       if (inFlight.count > 0 || (topic.window?.head ?? 0) > 0) {
         inFlight.afterAll(settle);
         return false;
       }
-      const verdict = classify(state, { update, scan }, sender.principal.id, false);
+      const verdict = classify(state, scan, sender.principal.id, false);
       if (verdict.kind === "refused") throw clientIdTaken();
       if (verdict.kind !== "contiguous") throw noSeed(verdict.kind === "known");
       take(arrival, scan, verdict.taking, true, settle);
@@ -218,11 +218,14 @@ export function createLedger({ topic, options, state, repair, onCommitted }: Led
   };
 }
 
-/** What is in the part of an update that is taken. */
-function partOf(scan: UpdateScan, { clocks, deletions }: Taking): UpdateScan {
+/** What is in the part of an update that is taken: of each client id what was behind the document's end then. */
+function partOf(scan: UpdateScan, { clocks, deletions }: Taking, { clocks: before }: Undo): UpdateScan {
+  const begins = new Map<number, number>();
+  for (let at = 0; at < before.length; at += 2) begins.set(before[at]!, before[at + 1]!);
   const sections = scan.sections.flatMap((section) => {
     const end = clocks.get(section.client);
-    return end === undefined ? [] : [{ ...section, to: end, end }];
+    if (end === undefined) return [];
+    return [{ ...section, from: Math.max(section.from, begins.get(section.client) ?? 0), to: end, end }];
   });
   return { ...scan, sections, deletions };
 }

@@ -39,8 +39,6 @@ export function createLeftOut(state: Pick<DocumentState, "clockOf">, repair: Rep
         return;
       }
       missingOf.set(seat, missing.slice(0, 2 * MISSING_MAX + 1));
-      // What was cut at the wrong place needs nothing else; neither does what has come since it was scanned.
-      if (missing.length <= 2 * MISSING_MAX && isHelped(missing)) askAgain(seat);
     },
     onGrown() {
       for (const [seat, missing] of missingOf) if (!seat.isOpen || isHelped(missing)) askAgain(seat);

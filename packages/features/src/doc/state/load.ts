@@ -1,7 +1,10 @@
 import { PlexlineError } from "@plexline/protocol";
 import type { BinaryEntry, TopicContext } from "@plexline/server";
+import { decodeDeletions } from "../deletions.ts";
 import { DOC_KIND } from "../protocol.ts";
-import { type DocumentSnapshot, decodeSnapshot } from "../snapshot-format.ts";
+import type { HeaderPart } from "../segment.ts";
+import { type DocumentSnapshot, readDocumentSnapshot } from "../snapshot-cache.ts";
+import { SegmentGone, type StoredSegment, turnOf } from "../stored-segment.ts";
 import { scanUpdate } from "../update/scan.ts";
 import type { ScanLimits, UpdateScan } from "../update/update-scan.ts";
 import type { DocWorker } from "../worker/jobs.ts";
@@ -9,6 +12,9 @@ import { takeableOfEntry } from "./classify.ts";
 import type { DocumentState } from "./document-state.ts";
 
 const PAGE_LIMITS = { entriesMax: 500, bytesMax: 1024 * 1024 };
+
+/** Parts of a header, each of which is short, that are taken before other work has its turn. */
+const PARTS_PER_TURN = 8;
 
 /** What is in the log has been accepted, maybe under limits that have been lowered since: only its form counts. */
 export const ENTRY_SCAN: ScanLimits = {
@@ -27,7 +33,6 @@ export interface Loaded {
   /** What of the log follows the snapshot. */
   readonly tailEntries: number;
   readonly tailBytes: number;
-  readonly snapshotBytes: number;
 }
 
 /** How entries are scanned: those of more than `scanBytesMax` bytes by the worker. */
@@ -42,9 +47,7 @@ export async function loadDocument(
   state: DocumentState,
   scanner: EntryScanner,
 ): Promise<Loaded> {
-  const snapshot = await readSnapshot(topic);
-  state.reset(snapshot);
-  let head = snapshot?.position.offset ?? topic.window?.floor ?? 0;
+  let head = await loadSnapshot(topic, state);
   let tailEntries = 0;
   let tailBytes = 0;
   for (;;) {
@@ -58,9 +61,91 @@ export async function loadDocument(
     tailEntries += entries.length;
     head = last.offset;
     if (head >= (topic.window?.head ?? 0)) break;
-    await new Promise<void>((resolve) => topic.clock.defer(resolve));
+    await turnOf(topic);
   }
-  return { head, tailEntries, tailBytes, snapshotBytes: snapshot?.update.length ?? 0 };
+  return { head, tailEntries, tailBytes };
+}
+
+/** Takes what the snapshot holds. Returns the offset up to which the state is what the log says. */
+async function loadSnapshot(topic: TopicContext, state: DocumentState): Promise<number> {
+  for (;;) {
+    state.reset();
+    let head = topic.window?.floor ?? 0;
+    const snapshot = await readSnapshot(topic);
+    try {
+      for (const [index, segment] of (snapshot?.segments ?? []).entries()) {
+        if (topic.signal.aborted) break;
+        const isTaken = await takeSegment(topic, state, segment, index === 0);
+        // The log is read from here on, entry by entry.
+        if (!isTaken && segment.to > (topic.window?.floor ?? 0)) break;
+        head = segment.to;
+      }
+      return head;
+    } catch (error) {
+      // A newer one has been stored since.
+      if (!(error instanceof SegmentGone)) throw error;
+    }
+  }
+}
+
+/**
+ * Takes a segment; false if something that it builds on is missing, and nothing of it has been taken. A document that has been folded
+ * builds on nothing.
+ */
+async function takeSegment(
+  topic: TopicContext,
+  state: DocumentState,
+  segment: StoredSegment,
+  isBase: boolean,
+): Promise<boolean> {
+  const parts: HeaderPart[] = [];
+  for await (const read of segment.header()) {
+    if (isBase) for (const part of read) takePart(state, part);
+    else parts.push(...read);
+  }
+  if (isBase) return true;
+  if (segment.hasPending || !isContiguous(state, parts)) {
+    topic.log.warn({ action: "yjs.segment.gap", topic: topic.topic, offset: segment.to });
+    return false;
+  }
+  for (const [index, part] of parts.entries()) {
+    if (index % PARTS_PER_TURN === PARTS_PER_TURN - 1) await turnOf(topic);
+    takePart(state, part);
+  }
+  return true;
+}
+
+function takePart(state: DocumentState, part: HeaderPart): void {
+  if (part.kind === "clocks") {
+    const clocks = new Map<number, number>();
+    for (let at = 0; at < part.clocks.length; at += 3) {
+      const [client, to] = [part.clocks[at]!, part.clocks[at + 2]!];
+      if (to > state.clockOf(client)) clocks.set(client, to);
+    }
+    state.take({ clocks, deletions: new Map() }, part.user);
+  } else if (part.kind === "deletions") {
+    state.take({ clocks: new Map(), deletions: decodeDeletions(part.update) }, undefined);
+  }
+}
+
+/** Whether everything of a segment goes on where the document ends, and refers to what is there. */
+function isContiguous(state: DocumentState, parts: readonly HeaderPart[]): boolean {
+  const ends = new Map<number, number>();
+  const reach = (client: number): number => ends.get(client) ?? state.clockOf(client);
+  for (const part of parts) {
+    if (part.kind !== "clocks") continue;
+    const { clocks } = part;
+    for (let at = 0; at < clocks.length; at += 3) {
+      if (clocks[at + 1]! > state.clockOf(clocks[at]!)) return false;
+      ends.set(clocks[at]!, Math.max(clocks[at + 2]!, state.clockOf(clocks[at]!)));
+    }
+  }
+  return parts.every((part) => {
+    if (part.kind === "needs")
+      return part.needs.every((clock, at) => at % 2 === 0 || clock <= reach(part.needs[at - 1]!));
+    if (part.kind !== "deletions") return true;
+    return [...decodeDeletions(part.update)].every(([client, ranges]) => ranges.at(-1)! <= reach(client));
+  });
 }
 
 /**
@@ -96,12 +181,11 @@ function fields(topic: TopicContext, { offset, user }: BinaryEntry) {
 
 /** The stored snapshot, unless it is of another log or cannot be read: the log holds everything too. */
 async function readSnapshot(topic: TopicContext): Promise<DocumentSnapshot | undefined> {
-  const stored = await topic.readSnapshot();
-  if (!stored || stored.position.epoch !== topic.window?.epoch) return undefined;
   try {
-    return decodeSnapshot(stored);
+    const stored = await readDocumentSnapshot(topic);
+    return stored?.position.epoch === topic.window?.epoch ? stored : undefined;
   } catch (error) {
-    if (!(error instanceof PlexlineError)) throw error;
+    if (!(error instanceof PlexlineError) || error.code !== "INTERNAL") throw error;
     topic.log.error({ action: "yjs.snapshot.invalid", topic: topic.topic, error });
     return undefined;
   }

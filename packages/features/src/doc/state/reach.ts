@@ -30,13 +30,12 @@ interface Course {
 /**
  * Cuts each section where it begins to need what is neither in the document nor in what is left of another section.
  *
- * @param limitOf How far a section may be taken that goes on from the clock that the document ends at; null if not at all as
- * it is, and not because of anything that is missing.
+ * @param limitOf How far a section may be taken that goes on from the clock that the document ends at.
  */
 export function reachOf(
   state: Ends,
   sections: readonly SectionScan[],
-  limitOf: (section: SectionScan, clock: number) => number | null,
+  limitOf: (section: SectionScan, clock: number) => number,
 ): Reach {
   const courses = new Map<number, Course>();
   const missing: number[] = [];
@@ -48,29 +47,19 @@ export function reachOf(
       missing.push(client, from);
       continue;
     }
-    const wanted = limitOf(section, clock);
-    if (wanted === null) {
-      missing.push(client, clock);
-      continue;
-    }
-    const limit = Math.min(section.to, wanted);
+    const limit = Math.min(section.to, limitOf(section, clock));
+    // Its needs from the first on: the update may have what is known otherwise than the document does, what is new may need
+    // what that does, and a struct in which the document ends needs what it needed at its beginning.
     if (limit > clock) courses.set(client, { client, needs, limit, next: 0, goal: 0, isOnStack: false });
     // The document has to grow beyond what is in the way.
     if (limit < section.end) missing.push(client, Math.max(limit, clock) + 1);
   }
-  for (const course of courses.values()) skipKnown(course, state.clockOf(course.client));
   if (![...courses.values()].every((course) => isSupported(state, courses, course)))
     for (const course of courses.values()) follow(state, courses, course, missing);
   const clocks = new Map<number, number>();
   for (const { client, limit } of courses.values())
     if (limit > state.clockOf(client)) clocks.set(client, limit);
   return { clocks, missing };
-}
-
-/** What the document has of a section has all it needs. */
-function skipKnown(course: Course, clock: number): void {
-  const { needs } = course;
-  while (course.next < needs.length && needs[course.next]! < clock) course.next += 3;
 }
 
 /** Whether nothing is missing if no section is cut. */

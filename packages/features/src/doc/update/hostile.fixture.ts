@@ -85,7 +85,7 @@ export const idReuse = (client: number): readonly [Uint8Array, Uint8Array] => [
 
 /**
  * Two updates of which the second is known in part, and disagrees there: a document that has the first cannot apply the
- * second, Yjs throws. An update that begins exactly where the document ends cannot do that.
+ * second, Yjs throws. The rest of it, which begins exactly where the document ends, cannot do that.
  */
 export const disagreeingOverlap = (client: number): readonly [Uint8Array, Uint8Array] => [
   update([section(client, 0, [gc(3)])]),

@@ -5,6 +5,7 @@ import { countReads } from "./count-reads.fixture.ts";
 import { LIMITS } from "./limits.fixture.ts";
 import { createRandom, type Random, randomDocument } from "./random-documents.fixture.ts";
 import { scanUpdate } from "./scan.ts";
+import { selectSections } from "./select.ts";
 import type { SectionScan, UpdateScan } from "./update-scan.ts";
 
 const SEEDS = Array.from({ length: 20 }, (_, index) => 1_000 + index);
@@ -90,6 +91,32 @@ describe("mutants of real updates [DC5]", () => {
         applyEverywhere(mutant, scan, before);
       }
     }
+  });
+
+  test.each(SEEDS)("can be cut at any clock, and what is left is what Yjs would leave, seed %i", (seed) => {
+    const random = createRandom(seed);
+    let cut = 0;
+    for (const { bytes } of randomDocument(seed, 30).events) {
+      for (let count = 0; count < MUTANTS_PER_UPDATE; count++) {
+        const mutant = mutate(bytes, random);
+        const scan = guard(mutant);
+        if (scan === undefined) continue;
+        const known = new Map(
+          scan.sections.map(({ client, from, to }) => [client, from + random(to - from + 1)]),
+        );
+        const ends = new Map(scan.sections.map(({ client, to }) => [client, to]));
+        const rest = selectSections(mutant, scan, ends, "all", (client) => known.get(client) ?? 0);
+        const left = scanUpdate(rest, LIMITS).sections.map(({ client, from, to }) => [client, from, to]);
+        const wanted = scan.sections.filter(({ client, to }) => known.get(client)! < to);
+        expect(left).toEqual(wanted.map(({ client, to }) => [client, known.get(client), to]));
+        const lengths = Y.decodeUpdate(rest).structs.map(({ length }) => length);
+        cut += lengths.length > 0 ? 1 : 0;
+        expect(lengths.reduce((sum, length) => sum + length, 0)).toBe(
+          wanted.reduce((sum, { client, to }) => sum + to - known.get(client)!, 0),
+        );
+      }
+    }
+    expect(cut).toBeGreaterThan(5);
   });
 
   test.each(SEEDS)("cost no more than their bytes, seed %i", (seed) => {

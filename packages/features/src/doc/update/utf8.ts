@@ -19,6 +19,25 @@ export function skipUtf8(reader: Reader, length: number): number {
   return at === end ? length : at - start + countUnits(bytes, at, end);
 }
 
+/**
+ * Finds the first character of valid UTF-8 that begins at or after so many UTF-16 units. `isSplit`: the units end in the
+ * middle of the one before it, which has two.
+ */
+export function afterUnits(
+  bytes: Uint8Array,
+  start: number,
+  units: number,
+): { at: number; isSplit: boolean } {
+  let at = start;
+  let left = units;
+  while (left > 0) {
+    const first = bytes[at]!;
+    at += first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+    left -= first < 0xf0 ? 1 : 2;
+  }
+  return { at, isSplit: left < 0 };
+}
+
 function countUnits(bytes: Uint8Array, start: number, end: number): number {
   let units = 0;
   let at = start;

@@ -30,7 +30,7 @@ export function writtenBytes(writer: Writer): Uint8Array {
   return writer.bytes.slice(0, writer.length);
 }
 
-function writeByte(writer: Writer, byte: number): void {
+export function writeByte(writer: Writer, byte: number): void {
   if (writer.length === writer.bytes.length) reserve(writer, 1);
   writer.bytes[writer.length++] = byte;
 }

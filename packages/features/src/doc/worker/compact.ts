@@ -1,6 +1,25 @@
 import * as Y from "yjs";
-import type { IdRanges } from "../update/update-scan.ts";
-import type { Compacted, CompactJob } from "./jobs.ts";
+import type { IdRanges, StateVector } from "../update/update-scan.ts";
+
+/** What a document is folded from. */
+export interface CompactJob {
+  /** The Yjs update of the snapshot before; undefined for the first. */
+  readonly snapshot: Uint8Array | undefined;
+  /** The updates after it, in the order of the log. */
+  readonly updates: readonly Uint8Array[];
+}
+
+/** A document folded into one update. */
+export interface Compacted {
+  readonly update: Uint8Array;
+  readonly stateVector: StateVector;
+  /** Including those of structs that are not there yet. */
+  readonly deletions: IdRanges;
+  /** The update also holds structs or deletions that something is missing for. */
+  readonly hasPending?: boolean;
+  /** Indexes of the job's updates that Yjs cannot apply: the result is without them. */
+  readonly skipped?: readonly number[];
+}
 
 /** Updates that may be left out before the whole job is given up: each costs folding from the beginning. */
 const SKIPPED_MAX = 20;

@@ -1,31 +1,48 @@
-import type { IdRanges, ScanLimits, StateVector, UpdateScan } from "../update/update-scan.ts";
+import type { ScanLimits, UpdateScan } from "../update/update-scan.ts";
+import type { Batch } from "./batch.ts";
 
-/** What a document is folded from. */
-export interface CompactJob {
-  /** The Yjs update of the snapshot before; undefined for the first. */
-  readonly snapshot: Uint8Array | undefined;
-  /** The updates after it, in the order of the log. */
-  readonly updates: readonly Uint8Array[];
+/** An update in pieces, each of which has a buffer of its own. */
+export type Pieces = readonly Uint8Array<ArrayBuffer>[];
+
+/** What a segment of a document is made of. The bytes are handed over: nobody else may use them afterwards. */
+export interface FoldJob {
+  /** `fold`: through a Y.Doc, which drops what is deleted. `merge`: the updates are only put together. */
+  readonly how: "fold" | "merge";
+  /** Updates of segments before, in their order. */
+  readonly segments: readonly Pieces[];
+  /** The updates of the log after them, in its order. */
+  readonly batches: readonly Batch[];
+  /** Whose document it is: no two jobs of one are done at once. Default: nobody's. */
+  readonly document?: string;
+  /** Ends the job when nobody wants its result any more. */
+  readonly signal?: AbortSignal;
 }
 
-/** A document folded into one update. */
-export interface Compacted {
-  readonly update: Uint8Array;
-  readonly stateVector: StateVector;
-  /** Including those of structs that are not there yet. */
-  readonly deletions: IdRanges;
+/** What a segment holds. */
+export interface Folded {
+  /** In a buffer of its own. */
+  readonly update: Uint8Array<ArrayBuffer>;
+  /** Its structs: a client id, the clock of the first one and the clock after the last one, and so on. */
+  readonly clocks: ArrayLike<number>;
+  /** What they refer to that is not in it: a client id, the clock after it, and so on. */
+  readonly needs: ArrayLike<number>;
+  /** Its deletions, including those of structs that are not there yet: updates of nothing else, none of which is long. */
+  readonly deletions: readonly Uint8Array[];
   /** The update also holds structs or deletions that something is missing for. */
   readonly hasPending?: boolean;
-  /** Indexes of the job's updates that Yjs cannot apply: the result is without them. */
+  /** Indexes of the job's updates of the log that Yjs cannot apply: the result is without them. */
   readonly skipped?: readonly number[];
 }
 
-/** Work on documents that is too heavy for the main thread: one job after the other, each with a deadline. */
+/** Work on documents that is too heavy for the main thread, each with a deadline. */
 export interface DocWorker {
   /** Scans an update; rejects with a PlexlineError UPDATE_INVALID as `scanUpdate` throws it. */
   scan(update: Uint8Array, limits: ScanLimits): Promise<UpdateScan>;
-  /** Folds a snapshot and what came after it through a Y.Doc. */
-  compact(job: CompactJob): Promise<Compacted>;
+  /**
+   * Makes one segment of several and of updates of the log. Rejects with UPDATE_INVALID where a segment cannot be applied: it is
+   * then to be made of the log's updates.
+   */
+  fold(job: FoldJob): Promise<Folded>;
 }
 
 /** Types that the root of a document may have. */

@@ -3,8 +3,7 @@ import { getPriority, setPriority } from "node:os";
 import { parentPort } from "node:worker_threads";
 import { PlexlineError } from "@plexline/protocol";
 import { scanUpdate } from "../update/scan.ts";
-import { compact } from "./compact.ts";
-import { unpack } from "./packing.ts";
+import { fold } from "./fold.ts";
 import { render } from "./render.ts";
 import type { ThreadAnswer, ThreadRequest } from "./thread-message.ts";
 
@@ -27,10 +26,8 @@ function answerTo(request: ThreadRequest, transfer: ArrayBuffer[]): ThreadAnswer
   try {
     if (request.type === "scan") return { ok: true, result: scanUpdate(request.update, request.limits) };
     if (request.type === "render") return { ok: true, result: render(request.job) };
-    const result = compact(unpack(request));
-    // A buffer that is not all the update's may belong to others as well.
-    const { buffer } = result.update;
-    if (buffer instanceof ArrayBuffer && buffer.byteLength === result.update.length) transfer.push(buffer);
+    const result = fold(request.job);
+    transfer.push(result.update.buffer);
     return { ok: true, result };
   } catch (error) {
     if (error instanceof PlexlineError) {

@@ -1,10 +1,12 @@
 import { existsSync } from "node:fs";
 import { afterEach, describe, expect, test } from "vitest";
 import * as Y from "yjs";
+import { decodeDeletions } from "../deletions.ts";
+import { jobOf } from "../segment.fixture.ts";
 import { nestedTypes } from "../update/hostile.fixture.ts";
 import { scanUpdate } from "../update/scan.ts";
 import type { ScanLimits } from "../update/update-scan.ts";
-import { compact } from "./compact.ts";
+import { fold } from "./fold.ts";
 import { render } from "./render.ts";
 import {
   createDocWorker,
@@ -51,17 +53,20 @@ describe.runIf(isBuilt)("the worker threads of documents", () => {
     const updates = typed(50);
     const update = Y.mergeUpdates(updates);
     expect(await worker.scan(update, LIMITS)).toEqual(scanUpdate(update, LIMITS));
-    const first = await worker.compact({ snapshot: undefined, updates: updates.slice(0, 20) });
-    expect(first).toEqual(compact({ snapshot: undefined, updates: updates.slice(0, 20) }));
-    const job = { snapshot: first.update, updates: updates.slice(20) };
-    expect(await worker.compact(job)).toEqual(compact(job));
+    const first = await worker.fold(jobOf(updates.slice(0, 20)));
+    expect(first).toEqual(fold(jobOf(updates.slice(0, 20))));
+    for (const how of ["fold", "merge"] as const) {
+      const job = () => ({ ...jobOf(updates.slice(20), how), segments: [[new Uint8Array(first.update)]] });
+      const expected = fold(job());
+      expect(await worker.fold(job())).toEqual(expected);
+    }
   });
 
   test("shared types in each other that are deleted at once do not overflow its stack", async () => {
     const worker = create();
-    const deep = await worker.compact({ snapshot: undefined, updates: [nestedTypes(50_000, true)] });
+    const deep = await worker.fold(jobOf([nestedTypes(50_000, true)]));
     expect(deep.skipped).toEqual([]);
-    expect(deep.deletions).toEqual(new Map([[1, [0, 50_000]]]));
+    expect(deep.deletions.map(decodeDeletions)).toEqual([new Map([[1, [0, 50_000]]])]);
   });
 
   test("the caller's bytes stay the caller's, those of larger buffers too", async () => {
@@ -70,7 +75,6 @@ describe.runIf(isBuilt)("the worker threads of documents", () => {
     const buffer = Buffer.alloc(1_000, 7);
     buffer.set(update, 100);
     const view = buffer.subarray(100, 100 + update.length);
-    await worker.compact({ snapshot: view, updates: [view] });
     await worker.scan(view, LIMITS);
     expect(Buffer.compare(view, update)).toBe(0);
     expect(buffer.length).toBe(1_000);
@@ -92,10 +96,10 @@ describe.runIf(isBuilt)("the worker threads of documents", () => {
   test("a job that cannot be done rejects, and the thread goes on with the next", async () => {
     const worker = create();
     const poison = Uint8Array.of(1, 1, 9, 0, 31, 0);
-    await expect(worker.compact({ snapshot: poison, updates: [] })).rejects.toMatchObject({
+    await expect(worker.fold({ ...jobOf([]), segments: [[new Uint8Array(poison)]] })).rejects.toMatchObject({
       code: "INTERNAL",
     });
-    const done = await worker.compact({ snapshot: undefined, updates: [poison, ...typed(2)] });
+    const done = await worker.fold(jobOf([poison, ...typed(2)]));
     expect(done.skipped).toEqual([0]);
   });
 
@@ -109,20 +113,20 @@ describe.runIf(isBuilt)("the worker threads of documents", () => {
   });
 
   test("a thread that dies takes only its job with it", async () => {
-    const worker = create({ heapMiBMax: 24 });
+    const worker = create({ heapMiBMax: 24, largeHeapMiBMax: 24 });
     const doc = new Y.Doc();
     // Each one before the last: structs that cannot be joined, of 5 bytes here and of hundreds in a heap.
     doc.transact(() => {
       for (let n = 0; n < 300_000; n += 1) doc.getArray("a").insert(0, [n]);
     });
-    const lost = worker.compact({ snapshot: undefined, updates: [Y.encodeStateAsUpdate(doc)] });
-    const next = worker.compact({ snapshot: undefined, updates: typed(3) });
+    const lost = worker.fold(jobOf([Y.encodeStateAsUpdate(doc)]));
+    const next = worker.fold(jobOf(typed(3)));
     next.catch(() => {});
     await expect(lost).rejects.toMatchObject({
       code: "INTERNAL",
       cause: expect.objectContaining({ code: "ERR_WORKER_OUT_OF_MEMORY" }),
     });
-    expect((await next).stateVector.get(1)).toBeGreaterThan(0);
+    expect((await next).clocks[2]).toBeGreaterThan(0);
   });
 
   test.runIf(existsSync(new URL("../../../dist/doc/worker/render.js", import.meta.url)))(
@@ -147,8 +151,8 @@ describe.runIf(isBuilt)("the worker threads of documents", () => {
     await expect(worker.scan(update, LIMITS)).rejects.toMatchObject({ code: "OVERLOADED" });
     const large = typed(50);
     // One alone is done, however large; folding does not wait for scans.
-    const alone = worker.compact({ snapshot: undefined, updates: large });
-    await expect(worker.compact({ snapshot: undefined, updates: large })).rejects.toMatchObject({
+    const alone = worker.fold(jobOf(large));
+    await expect(worker.fold(jobOf(large))).rejects.toMatchObject({
       code: "OVERLOADED",
     });
     await Promise.all([...taken, alone]);

@@ -1,17 +1,25 @@
 /// <reference types="node" />
-import { Worker } from "node:worker_threads";
-import { PlexlineError } from "@plexline/protocol";
+import { availableParallelism } from "node:os";
 import type { UpdateScan } from "../update/update-scan.ts";
-import type { Compacted, DocRenderer, DocWorker } from "./jobs.ts";
-import { bytesOf, pack } from "./packing.ts";
-import type { ThreadAnswer, ThreadRequest } from "./thread-message.ts";
+import type { DocRenderer, DocWorker, Folded, FoldJob } from "./jobs.ts";
+import { createPool } from "./pool.ts";
 
 /** Limits of the worker threads. */
 export interface DocWorkerOptions {
-  /** A job that takes longer is given up, and its thread with it, in milliseconds. Default 60,000. */
+  /**
+   * Threads that fold documents of up to 4 MiB. Default: one less than there are processors, 1 to 4. Beside them there is one for
+   * larger documents, one for scans and one for renderings. All are started when they are needed.
+   */
+  readonly threads?: number;
+  /**
+   * A job that takes longer is given up, and its thread with it, in milliseconds; folding may take a second more for every
+   * MiB. Default 60,000.
+   */
   readonly deadlineMs?: number;
   /** JavaScript heap of one thread, in MiB. Default 1,024. */
   readonly heapMiBMax?: number;
+  /** The same of the thread for large documents, which need about ten times their bytes. Default 4,096. */
+  readonly largeHeapMiBMax?: number;
   /** A thread without work ends after this time, in milliseconds. Default 30,000. */
   readonly idleMs?: number;
   /** Jobs of one sort at once. Default 64; one more is refused with OVERLOADED. */
@@ -26,58 +34,86 @@ export interface DocWorkerHost extends DocWorker, DocRenderer {
   close(): Promise<void>;
 }
 
-/** Yjs deletes recursively, and a log may hold shared types that many updates have nested some ten thousand deep. */
-const STACK_MIB = 64;
-
-type Limits = Required<DocWorkerOptions>;
-
-interface Job {
-  readonly bytes: number;
-  /** Made when its turn comes: the bytes are copied for the thread, and only one job's at a time. */
-  readonly request: () => { readonly message: ThreadRequest; readonly transfer: ArrayBuffer };
-  readonly resolve: (result: unknown) => void;
-  readonly reject: (error: PlexlineError) => void;
-}
+/** A document beyond that takes seconds to fold, and hundreds of MiB. */
+const LARGE_BYTES = 4 * 1024 * 1024;
+const EXTRA_MS_PER_MIB = 1_000;
+const THREADS_MAX = 4;
 
 /**
- * Starts threads when there is work: one for scans, one for folding and one for rendering, so that nobody's update waits for
- * another document to be folded. They keep no process alive. After a crash or a missed deadline the job rejects (INTERNAL, HANDLER_TIMEOUT)
- * and the next one gets a new thread.
+ * Threads for scans, for folding and for rendering, so that nobody's update waits for another document to be folded, and no
+ * document's folding for one that is far larger. Of large ones one is folded at a time: it is their memory that counts.
  *
  * @example
- * const worker = createDocWorker({ deadlineMs: 10_000 });
+ * const worker = createDocWorker({ threads: 2, deadlineMs: 10_000 });
  * const scan = await worker.scan(update, limits);
  * await worker.close();
  */
 export function createDocWorker(options: DocWorkerOptions = {}): DocWorkerHost {
-  const limits: Limits = {
+  const { largeHeapMiBMax = 4_096, threads = defaultThreads(), ...given } = options;
+  const limits = {
+    threads: 1,
     deadlineMs: 60_000,
     heapMiBMax: 1_024,
     idleMs: 30_000,
     jobsMax: 64,
     jobsBytesMax: 256 * 1024 * 1024,
-    ...options,
+    ...given,
   };
-  const scans = createLane(limits);
-  const folds = createLane(limits);
-  const renderings = createLane(limits);
+  const scans = createPool(limits);
+  const folds = createPool({ ...limits, threads });
+  const largeFolds = createPool({
+    ...limits,
+    heapMiBMax: Math.max(limits.heapMiBMax, largeHeapMiBMax),
+    // What it has grown to is given back as soon as there is nothing large to do.
+    idleMs: Math.min(limits.idleMs, 5_000),
+  });
+  const renderings = createPool(limits);
   return {
     scan: (update, scanLimits) =>
-      scans.run(update.length, () => {
-        // Not slice(): that of a Buffer is no copy, and the buffer behind it would be taken away from everybody.
-        const copy = new Uint8Array(update);
-        return { message: { type: "scan", update: copy, limits: scanLimits }, transfer: copy.buffer };
+      scans.run({
+        bytes: update.length,
+        request: () => {
+          // Not slice(): that of a Buffer is no copy, and the buffer behind it would be taken away from everybody.
+          const copy = new Uint8Array(update);
+          return { message: { type: "scan", update: copy, limits: scanLimits }, transfer: [copy.buffer] };
+        },
       }) as Promise<UpdateScan>,
-    compact: (job) => folds.run(bytesOf(job), () => pack(job)) as Promise<Compacted>,
+    fold(job) {
+      const bytes = bytesOf(job);
+      const pool = bytes > LARGE_BYTES ? largeFolds : folds;
+      const { how, segments, batches, document: key, signal } = job;
+      const transfer = [...segments.flat(), ...batches.map((batch) => batch.bytes)].map(
+        ({ buffer }) => buffer,
+      );
+      return pool.run({
+        bytes,
+        extraMs: Math.ceil(bytes / (1024 * 1024)) * EXTRA_MS_PER_MIB,
+        key,
+        signal,
+        request: () => ({ message: { type: "fold", job: { how, segments, batches } }, transfer }),
+      }) as Promise<Folded>;
+    },
     render: (job) =>
-      renderings.run(job.update.length, () => {
-        const update = new Uint8Array(job.update);
-        return { message: { type: "render", job: { ...job, update } }, transfer: update.buffer };
+      renderings.run({
+        bytes: job.update.length,
+        request: () => {
+          const update = new Uint8Array(job.update);
+          return { message: { type: "render", job: { ...job, update } }, transfer: [update.buffer] };
+        },
       }) as Promise<string>,
     async close() {
-      await Promise.all([scans.close(), folds.close(), renderings.close()]);
+      await Promise.all([scans, folds, largeFolds, renderings].map((pool) => pool.close()));
     },
   };
+}
+
+function defaultThreads(): number {
+  return Math.max(1, Math.min(THREADS_MAX, availableParallelism() - 1));
+}
+
+function bytesOf({ segments, batches }: FoldJob): number {
+  const pieces = [...segments.flat(), ...batches.map((batch) => batch.bytes)];
+  return pieces.reduce((bytes, piece) => bytes + piece.length, 0);
 }
 
 let shared: DocWorkerHost | undefined;
@@ -86,134 +122,4 @@ let shared: DocWorkerHost | undefined;
 export function sharedDocWorker(): DocWorker & DocRenderer {
   shared ??= createDocWorker();
   return shared;
-}
-
-/** One thread at a time, with the jobs that wait for it. */
-function createLane(limits: Limits) {
-  /** The first is the one being done. */
-  const jobs: Job[] = [];
-  let bytes = 0;
-  let thread: Worker | undefined;
-  let timer: NodeJS.Timeout | undefined;
-  let isClosed = false;
-
-  const wake = (callback: () => void, afterMs: number): void => {
-    clearTimeout(timer);
-    timer = setTimeout(callback, afterMs).unref();
-  };
-  const end = (): Promise<unknown> => {
-    clearTimeout(timer);
-    const ended = thread;
-    thread = undefined;
-    return ended ? ended.terminate() : Promise.resolve();
-  };
-  /** The job being done is over; the next one's turn. */
-  const finish = (settle: (job: Job) => void): void => {
-    const job = jobs.shift();
-    if (!job) return;
-    bytes -= job.bytes;
-    settle(job);
-    begin();
-  };
-  const begin = (): void => {
-    const job = jobs[0];
-    if (!job) {
-      wake(() => void end(), limits.idleMs);
-      return;
-    }
-    try {
-      thread ??= start();
-      wake(miss, limits.deadlineMs);
-      const { message, transfer } = job.request();
-      thread.postMessage(message, [transfer]);
-    } catch (error) {
-      lose(error);
-    }
-  };
-  const miss = (): void => {
-    void end();
-    finish((job) =>
-      job.reject(
-        new PlexlineError("HANDLER_TIMEOUT", {
-          message: `Work on the document was given up after ${limits.deadlineMs} ms.`,
-        }),
-      ),
-    );
-  };
-  /** The thread has crashed, or could not be started. */
-  const lose = (cause: unknown): void => {
-    void end();
-    finish((job) =>
-      job.reject(
-        new PlexlineError("INTERNAL", { message: "The thread that worked on the document ended.", cause }),
-      ),
-    );
-  };
-  const start = (): Worker => {
-    const started = new Worker(threadFile(), {
-      // What this process was started with (a loader, a test runner's flags) is not meant for the thread.
-      execArgv: [],
-      resourceLimits: { maxOldGenerationSizeMb: limits.heapMiBMax, stackSizeMb: STACK_MIB },
-    });
-    // After its end a thread is not the lane's any more, and what it still says concerns nobody.
-    const whileCurrent =
-      <T>(listener: (value: T) => void) =>
-      (value: T) => {
-        if (thread === started) listener(value);
-      };
-    started.on(
-      "message",
-      whileCurrent((answer: ThreadAnswer) => finish((job) => settle(job, answer))),
-    );
-    started.on("error", whileCurrent(lose));
-    started.on(
-      "exit",
-      whileCurrent((code: number) => lose(new Error(`It ended with code ${code}.`))),
-    );
-    started.unref();
-    return started;
-  };
-
-  return {
-    run(jobBytes: number, request: Job["request"]): Promise<unknown> {
-      if (isClosed) return Promise.reject(new PlexlineError("SHUTTING_DOWN"));
-      const isFull =
-        jobs.length >= limits.jobsMax || (jobs.length > 0 && bytes + jobBytes > limits.jobsBytesMax);
-      if (isFull) {
-        return Promise.reject(
-          new PlexlineError("OVERLOADED", { message: "Too many documents are being worked on at once." }),
-        );
-      }
-      return new Promise((resolve, reject) => {
-        jobs.push({ bytes: jobBytes, request, resolve, reject });
-        bytes += jobBytes;
-        if (jobs.length === 1) begin();
-      });
-    },
-    async close(): Promise<void> {
-      isClosed = true;
-      const ended = end();
-      for (const job of jobs.splice(0)) job.reject(new PlexlineError("SHUTTING_DOWN"));
-      await ended;
-    },
-  };
-}
-
-function settle(job: Job, answer: ThreadAnswer): void {
-  if (answer.ok) {
-    job.resolve(answer.result);
-    return;
-  }
-  const { code = "INTERNAL", message, fix } = answer.error;
-  job.reject(new PlexlineError(code, { message, ...(fix === undefined ? {} : { fix }) }));
-}
-
-/**
- * Run from sources (by a test runner that translates them), the thread comes from the last build all the same: a worker
- * thread does not share its parent's translation, and Node 20 does not read TypeScript.
- */
-function threadFile(): URL {
-  return import.meta.url.endsWith(".ts")
-    ? new URL("../../../dist/doc/worker/thread.js", import.meta.url)
-    : new URL("./thread.js", import.meta.url);
 }

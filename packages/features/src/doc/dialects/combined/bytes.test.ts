@@ -1,6 +1,7 @@
 import { PlexlineError } from "@plexline/protocol";
 import { describe, expect, test } from "vitest";
-import { type BytesForm, bytesToJson, readBytes } from "./bytes.ts";
+import type { BytesForm } from "../json-bytes.ts";
+import { bytesToJson, readBytes } from "./bytes.ts";
 
 const update = Uint8Array.of(0, 1, 127, 128, 255);
 

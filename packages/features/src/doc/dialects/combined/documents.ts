@@ -1,6 +1,7 @@
 import { parseTopic } from "@plexline/protocol";
 import type { EndpointSession } from "@plexline/server";
-import { type BytesForm, readBytes } from "./bytes.ts";
+import type { BytesForm } from "../json-bytes.ts";
+import { readBytes } from "./bytes.ts";
 import { type Cursor, OwnCursor, readCursor } from "./cursor.ts";
 import { CombinedFrameCache } from "./frame-cache.ts";
 import { readName, refuse } from "./message.ts";

@@ -1,4 +1,5 @@
-import { type BytesForm, bytesToJson } from "./bytes.ts";
+import type { BytesForm } from "../json-bytes.ts";
+import { bytesToJson } from "./bytes.ts";
 
 /** Messages that hold bytes of a room. */
 export interface BytesMessage {

@@ -1,7 +1,8 @@
 import { type BinaryMessage, PlexlineError, type ServerMessage } from "@plexline/protocol";
 import type { EndpointSession } from "@plexline/server";
 import { DOC_KIND } from "../../protocol.ts";
-import { type BytesForm, NUMBERS_BYTES_MAX } from "./bytes.ts";
+import type { BytesForm } from "../json-bytes.ts";
+import { NUMBERS_BYTES_MAX } from "./bytes.ts";
 import { type Cursor, cursorsOf, type OwnCursor, type ShownCursor } from "./cursor.ts";
 import { RoomCursors } from "./cursors.ts";
 import type { BytesMessage, CombinedFrameCache } from "./frame-cache.ts";

@@ -8,7 +8,8 @@ import * as Y from "yjs";
 import { createClient } from "../../../client.ts";
 import { doc } from "../../server.ts";
 import { scanUpdate } from "../../update/scan.ts";
-import { compact } from "../../worker/compact.ts";
+import { fold } from "../../worker/fold.ts";
+import type { FoldJob } from "../../worker/jobs.ts";
 import { yWebsocket } from "../y-websocket/endpoint.ts";
 import { combined } from "./endpoint.ts";
 
@@ -21,7 +22,7 @@ const eventually = <T>(look: () => T) => vi.waitFor(look, FACT);
 
 const worker = {
   scan: async (...[update, limits]: Parameters<typeof scanUpdate>) => scanUpdate(update, limits),
-  compact: async (job: Parameters<typeof compact>[0]) => compact(job),
+  fold: async (job: FoldJob) => fold(job),
 };
 
 function sign(claims: object): string {
@@ -30,18 +31,21 @@ function sign(claims: object): string {
   return `${body}.${createHmac("sha256", SECRET).update(body).digest("base64url")}`;
 }
 
-async function start(roles: Readonly<Record<string, Decision>> = {}) {
+async function start(
+  roles: Readonly<Record<string, Decision>> = {},
+  storage = createMemoryStorage({ random: systemRandom }),
+) {
   const app = createServer({
     topics: {
       page: doc("doc:{id}", { worker, authorize: ({ principal }) => roles[principal.id] ?? "write" }),
     },
     endpoints: [combined(), yWebsocket()],
     auth: jwt({ secret: SECRET }),
-    storage: createMemoryStorage({ random: systemRandom }),
+    storage,
   });
   const { port } = await app.listen(0);
   onTestFinished(() => app.close({ graceMs: 100 }));
-  return { app, port };
+  return { app, port, storage };
 }
 
 type Told = Readonly<Record<string, unknown>>;
@@ -350,6 +354,41 @@ describe("one document", () => {
     expect(bob.of("yjs:update").map(({ update }) => textOf(update))).toEqual(["offline"]);
     expect(ada.of("error")).toEqual([]);
   });
+
+  test.each(["yjs:update", "yjs:sync"])(
+    "[CB11] of a whole document, sent by %s, what the server has only the beginning of is taken as well",
+    async (type) => {
+      const { app, port, storage } = await start();
+      const room = "plan";
+      const bob = await connect(port, "bob", { first: [{ type: "yjs:sync", room }] });
+      const { text } = follow(bob, room);
+      await bob.toldOf({ type: "yjs:sync", update: expect.anything() });
+      const hers = new Y.Doc();
+      hers.getText("text").insert(0, "hel");
+      const ada = await connect(port, "ada");
+      ada.send({ type: "yjs:update", room, update: Y.encodeStateAsUpdate(hers) });
+      await eventually(() => expect(text.toString()).toBe("hel"));
+      text.insert(3, " you");
+      await ada.toldOf({ type: "yjs:update" });
+      ada.ws.terminate();
+      // One struct of which the server has three letters; the client has not heard of Bob's.
+      hers.getText("text").insert(3, "lo");
+      const back = await connect(port, "ada");
+      back.send({ type, room, update: Y.encodeStateAsUpdate(hers) });
+      await eventually(() => expect(text.toString()).toMatch(/^hel(lo you| youlo)$/));
+      await back.marked();
+      expect([back.of("error").filter(({ code }) => code !== "UNKNOWN_MESSAGE"), bob.of("error")]).toEqual([
+        [],
+        [],
+      ]);
+
+      await app.close({ graceMs: 100 });
+      const again = await start({}, storage);
+      const cyd = await connect(again.port, "cyd", { first: [{ type: "yjs:sync", room }] });
+      await cyd.toldOf({ type: "yjs:sync", update: expect.anything() });
+      expect(follow(cyd, room).text.toString()).toBe(text.toString());
+    },
+  );
 
   test("[CB15] [CB16] [CB17] a combined client, a y-websocket provider and a native client see each other", async () => {
     const { app, port } = await start();

@@ -1,5 +1,5 @@
 import { PlexlineError } from "@plexline/protocol";
-import { decodeBase64 } from "../../base64.ts";
+import { readJsonBytes } from "../json-bytes.ts";
 
 const COMMA = 0x2c;
 const ZERO = 0x30;
@@ -26,20 +26,12 @@ export function bytesToNumbers(bytes: Uint8Array): string {
  * @throws PlexlineError MALFORMED_MESSAGE for anything else; the message tells where, never what.
  */
 export function bytesFromData(data: unknown): Uint8Array {
-  if (typeof data === "string") return decodeBase64(data) ?? refuse("data is a string, and not base64");
-  if (!Array.isArray(data)) return refuse("data must be an array of the update's bytes as numbers");
-  return bytesFromNumbers(data);
-}
-
-function bytesFromNumbers(numbers: readonly unknown[]): Uint8Array {
-  const bytes = new Uint8Array(numbers.length);
-  for (let at = 0; at < numbers.length; at += 1) {
-    const byte = numbers[at];
-    if (!Number.isInteger(byte) || (byte as number) < 0 || (byte as number) > 255)
-      refuse(`data[${at}] must be a whole number from 0 to 255`);
-    bytes[at] = byte as number;
-  }
-  return bytes;
+  if (typeof data !== "string" && !Array.isArray(data))
+    return refuse("data must be an array of the update's bytes as numbers");
+  const read = readJsonBytes(data);
+  if (read.bytes !== null) return read.bytes;
+  if (read.form === "base64") return refuse("data is a string, and not base64");
+  return refuse(`data[${read.at}] must be a whole number from 0 to 255`);
 }
 
 function refuse(why: string): never {

@@ -11,7 +11,8 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import * as Y from "yjs";
 import { doc } from "../../server.ts";
 import { scanUpdate } from "../../update/scan.ts";
-import { compact } from "../../worker/compact.ts";
+import { fold as foldHere } from "../../worker/fold.ts";
+import type { Folded, FoldJob } from "../../worker/jobs.ts";
 import { draft } from "./endpoint.ts";
 
 // The dialect on a server whose time, storage and network the test controls.
@@ -22,17 +23,15 @@ interface Told {
   readonly error?: string;
 }
 
-type Fold = (
-  job: Parameters<typeof compact>[0],
-) => ReturnType<typeof compact> | Promise<ReturnType<typeof compact>>;
+type Fold = (job: FoldJob) => Folded | Promise<Folded>;
 
-async function start(options: Partial<TestServerOptions> = {}, fold: Fold = compact) {
+async function start(options: Partial<TestServerOptions> = {}, fold: Fold = foldHere) {
   const page = doc("doc:{id}", {
     authorize: ({ principal }) => (principal.id === "eve" ? "read" : undefined),
     // On this thread: the virtual clock would run away from another one.
     worker: {
       scan: async (update, limits) => scanUpdate(update, limits),
-      compact: async (job) => fold(job),
+      fold: async (job) => fold(job),
     },
   });
   const server = await createTestServer({ topics: { page }, ...options });
@@ -153,7 +152,7 @@ describe("a draft connection", () => {
       // The state takes its time, in which others go on typing.
       const slowly: Fold = async (job) => {
         await new Promise<void>((done) => void clock.setTimer(done, random.integer(60)));
-        return compact(job);
+        return foldHere(job);
       };
       const { server, open } = await start({ clock, delayMs: () => random.integer(20) }, slowly);
       const clients = [await open("ada"), await open("bob")];
@@ -234,6 +233,35 @@ describe("a draft connection", () => {
       expect(bob.text()).toBe(back.text());
       for (const word of ["before", "offline", "meanwhile", "after"]) expect(bob.text()).toContain(word);
       expect(back.errors()).toEqual([]);
+    },
+  );
+
+  test.each(["yjs-update", "yjs-state-response"])(
+    "[DR7] of a whole document, sent as %s, what the server has only the beginning of is taken as well",
+    async (type) => {
+      const { server, joined } = await start();
+      const [ada, bob] = [await joined("ada"), await joined("bob")];
+      ada.type("hel");
+      await server.settle(200);
+      ada.client.close();
+      bob.apply();
+      bob.type(" you");
+      await server.settle(200);
+      // One struct of which the server has three letters; the client has not heard of Bob's.
+      ada.offline(() => ada.ydoc.getText("text").insert(3, "lo"));
+      const whole = Array.from(Y.encodeStateAsUpdate(ada.ydoc));
+      const back = await joined("ada");
+      back.client.send({ type, data: whole });
+      await server.settle(200);
+      expect([back.errors(), bob.errors()]).toEqual([[], []]);
+      Y.applyUpdate(ada.ydoc, Uint8Array.from(bob.all("yjs-update").at(-1)?.data ?? []), ada.client);
+      expect(bob.text()).toContain("lo");
+      expect(bob.all("yjs-update").length).toBe(2);
+
+      await server.close();
+      const { joined: joinedAgain } = await start({ storage: server.storage, clock: server.clock });
+      const cyd = await joinedAgain("cyd");
+      expect(cyd.text()).toBe(bob.text());
     },
   );
 
@@ -334,11 +362,11 @@ describe("a draft connection", () => {
 
   test("[DR12] a state that cannot be made closes with 1013, so that the client comes back for it", async () => {
     let isFailing = true;
-    const compactOrFail: Fold = (job) => {
+    const foldOrFail: Fold = (job) => {
       if (isFailing) throw new Error("secret");
-      return compact(job);
+      return foldHere(job);
     };
-    const { server, joined } = await start({}, compactOrFail);
+    const { server, joined } = await start({}, foldOrFail);
     const ada = await joined("ada");
     ada.type("a");
     ada.type("b");

@@ -7,7 +7,8 @@ import * as Y from "yjs";
 import { createClient } from "../../../client.ts";
 import { doc } from "../../server.ts";
 import { scanUpdate } from "../../update/scan.ts";
-import { compact } from "../../worker/compact.ts";
+import { fold } from "../../worker/fold.ts";
+import type { FoldJob } from "../../worker/jobs.ts";
 import { yWebsocket } from "../y-websocket/endpoint.ts";
 import { draft } from "./endpoint.ts";
 
@@ -51,7 +52,7 @@ async function start() {
   // On this thread, so that the tests need no build.
   const worker = {
     scan: async (...[update, limits]: Parameters<typeof scanUpdate>) => scanUpdate(update, limits),
-    compact: async (job: Parameters<typeof compact>[0]) => compact(job),
+    fold: async (job: FoldJob) => fold(job),
   };
   const app = createServer({
     topics: { page: doc("doc:{id}", { worker }) },

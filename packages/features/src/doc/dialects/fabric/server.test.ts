@@ -114,6 +114,33 @@ describe("a fabric connection", () => {
     expect([ada.all("error"), ada.all("sync").length]).toEqual([[], 1]);
   });
 
+  test.each(["update", "sync"])(
+    "[FB9] of a whole document, sent by %s, what the server has only the beginning of is taken as well",
+    async (type) => {
+      const { server, open } = await start();
+      const [ada, bob] = [await open("ada"), await open("bob")];
+      const hers = insertion(1, "hel");
+      await ada.say("update", updateOf(hers));
+      const his = new Y.Doc();
+      Y.applyUpdate(his, bytesOf(bob.all("update")[0]?.data));
+      his.getText("text").insert(3, " you");
+      await bob.say("update", encodeBase64(Y.encodeStateAsUpdate(his, Y.encodeStateVector(hers))));
+      ada.client.close();
+      // One struct of which the server has three letters; the client has not heard of Bob's.
+      hers.getText("text").insert(3, "lo");
+      const back = await open("ada");
+      await back.say(type, updateOf(hers));
+      expect([back.all("error"), bob.all("error"), bob.all("update").length]).toEqual([[], [], 2]);
+      Y.applyUpdate(his, bytesOf(bob.all("update")[1]?.data));
+      expect(his.getText("text").toString()).toMatch(/^hel(lo you| youlo)$/);
+
+      await server.close();
+      const again = await start({ storage: server.storage, clock: server.clock });
+      const cyd = await again.open("cyd");
+      expect(textOf([await cyd.sync()])).toBe(his.getText("text").toString());
+    },
+  );
+
   test("[FB9] a client that ignores the question, and applies every sync, is served all the same", async () => {
     const { open } = await start();
     const [ada, bob] = [await open("ada"), await open("bob")];
