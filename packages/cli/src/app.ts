@@ -4,7 +4,8 @@ import { fabric } from "@plexline/features/doc/fabric";
 import { hocuspocus } from "@plexline/features/doc/hocuspocus";
 import { documentsApi } from "@plexline/features/doc/http";
 import { yWebsocket } from "@plexline/features/doc/y-websocket";
-import { channel, doc, steps } from "@plexline/features/server";
+import { channel, doc, run, steps, stream } from "@plexline/features/server";
+import { type DurableStreamsOptions, durableStreams } from "@plexline/features/stream/durable";
 import type { Endpoint, Feature } from "@plexline/server";
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 
@@ -14,12 +15,14 @@ const anyJson: StandardSchemaV1<unknown> = {
 };
 
 /**
- * What `plexline dev` and `plexline start` serve when there is no `plexline.config`: documents, and rooms that take any
- * event, remember the last thousand for a week, and know who is there.
+ * What `plexline dev` and `plexline start` serve when there is no `plexline.config`: documents, runs of agents and workflows,
+ * streams, and rooms that take any event, remember the last thousand for a week, and know who is there.
  */
 export const defaultTopics = {
   doc: doc("doc:{name}"),
   steps: steps("steps:{name}"),
+  run: run("run:{id}"),
+  stream: stream("stream:{path}"),
   room: channel("room:{id}", {
     presence: true,
     state: true,
@@ -28,9 +31,25 @@ export const defaultTopics = {
   }),
 } satisfies Record<string, Feature>;
 
-/** The paths of other wires that both commands serve: a document `x` of theirs is `doc:x` natively. */
-export function defaultEndpoints(): Endpoint[] {
-  return [yWebsocket(), hocuspocus(), combined(), draft(), fabric(), ...documentsApi()];
+/** What the commands set differently from each other. */
+export interface EndpointOptions {
+  readonly durable?: DurableStreamsOptions;
+}
+
+/**
+ * The paths of other wires that both commands serve: a document `x` of theirs is `doc:x` natively, a stream `x` is `stream:x`,
+ * and `runs/x` is `run:x`.
+ */
+export function defaultEndpoints({ durable = {} }: EndpointOptions = {}): Endpoint[] {
+  return [
+    yWebsocket(),
+    hocuspocus(),
+    combined(),
+    draft(),
+    fabric(),
+    ...documentsApi(),
+    ...durableStreams(durable),
+  ];
 }
 
 /** The type for `createClient<DefaultApp>()`. */

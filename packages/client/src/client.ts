@@ -2,6 +2,7 @@ import {
   type BinaryMessage,
   type ClientMessage,
   PlexlineError,
+  type Position,
   type WelcomeMessage,
 } from "@plexline/protocol";
 import { BACKOFF_DEFAULT } from "./backoff.ts";
@@ -36,14 +37,14 @@ export interface Client {
   /** Cuts the socket as a network failure would; the client reconnects by itself. */
   drop(): void;
   /**
-   * A new handle of a topic. With `since: "start"` its first subscription begins with the oldest publication that is kept;
-   * otherwise with what comes next. Handles of one topic share a subscription: the first decides.
+   * A new handle of a topic. With `since: "start"` its first subscription begins with the oldest publication that is kept,
+   * with a position after that; otherwise with what comes next. Handles of one topic share a subscription: the first decides.
    *
    * @example
    * client.topic("room:42");
    * client.topic({ name: "board", params: { id: "7" } }, { since: "start" });
    */
-  topic(name: TopicName, options?: { readonly since?: "start" }): Topic;
+  topic(name: TopicName, options?: { readonly since?: Position | "start" }): Topic;
 }
 
 /**
@@ -155,7 +156,7 @@ class PlexlineClient implements Client, TopicHost {
     this.#session.drop();
   }
 
-  topic(name: TopicName, options?: { readonly since?: "start" }): Topic {
+  topic(name: TopicName, options?: { readonly since?: Position | "start" }): Topic {
     return new TopicHandle(name, this, options?.since);
   }
 

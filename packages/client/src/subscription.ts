@@ -26,8 +26,8 @@ export interface SubscriptionOptions {
   readonly random: ClientRandom;
   readonly policy: BackoffPolicy;
   readonly requests: Requests;
-  /** Where to begin without a position; absent: at what comes next. */
-  readonly since: "start" | undefined;
+  /** Where to begin; absent: at what comes next. */
+  readonly since: Position | "start" | undefined;
   connected(): boolean;
   send(message: ClientMessage): void;
   emit<Name extends keyof TopicEvents>(name: Name, value: TopicEvents[Name]): void;
@@ -40,7 +40,7 @@ export interface SubscriptionOptions {
 export class Subscription {
   readonly address: string;
   status: TopicStatus = { state: "subscribing" };
-  position: Position | null = null;
+  position: Position | null;
   readonly #options: SubscriptionOptions;
   #input: unknown;
   #presence: { readonly state: unknown } | undefined;
@@ -57,6 +57,7 @@ export class Subscription {
   constructor(address: string, options: SubscriptionOptions) {
     this.address = address;
     this.#options = options;
+    this.position = typeof options.since === "object" ? options.since : null;
   }
 
   /** Whether a request is on its way, whose answer will have everything a newcomer needs. */

@@ -80,7 +80,9 @@ export interface TopicHost {
 export class TopicHandle implements Topic, OutboxTarget {
   readonly events = new Emitter<TopicEvents>();
   /** Where a subscription begins that has no position yet; absent: at what comes next. */
-  readonly since: "start" | undefined;
+  readonly since: Position | "start" | undefined;
+  /** It has not been subscribed yet. */
+  isNew = true;
   readonly #host: TopicHost;
   readonly #name: TopicName;
   #address: string | null = null;
@@ -89,7 +91,7 @@ export class TopicHandle implements Topic, OutboxTarget {
   #alone: TopicStatus = { state: "unsubscribed" };
   #presence: { readonly state: unknown } | undefined;
 
-  constructor(name: TopicName, host: TopicHost, since: "start" | undefined) {
+  constructor(name: TopicName, host: TopicHost, since: Position | "start" | undefined) {
     this.#name = name;
     this.#host = host;
     this.since = since;
@@ -162,6 +164,7 @@ export class TopicHandle implements Topic, OutboxTarget {
 
   /** The client found the shared subscription of this handle. */
   attach(subscription: Subscription): void {
+    this.isNew = false;
     this.#subscription = subscription;
     if (this.#presence !== undefined) subscription.setPresence(this.#presence.state);
   }

@@ -2,6 +2,7 @@ import {
   type BinaryMessage,
   type ClientMessage,
   PlexlineError,
+  type Position,
   type ServerMessage,
   type WelcomeMessage,
 } from "@plexline/protocol";
@@ -61,7 +62,7 @@ export class Topics {
       if (handle.status.state === "unsubscribed") handle.detach({ state: "subscribing" });
       return;
     }
-    const { subscription, handles } = this.#shared.get(address) ?? this.#open(address, handle.since);
+    const { subscription, handles } = this.#sharedFor(address, handle);
     const newcomer = !handles.has(handle);
     handles.add(handle);
     handle.attach(subscription);
@@ -69,6 +70,14 @@ export class Topics {
     const refresh = subscription.setInput(input) || (newcomer && !subscription.asking);
     if (refresh || subscription.status.state === "unsubscribed") subscription.ask();
     if (newcomer) handle.events.emit("status", subscription.status);
+  }
+
+  #sharedFor(address: string, handle: TopicHandle): Shared {
+    const shared = this.#shared.get(address);
+    // One that everybody has just left does not decide where a new handle begins that says so itself.
+    if (shared !== undefined && !(shared.handles.size === 0 && handle.isNew && handle.since)) return shared;
+    if (shared !== undefined) this.#drop(address, shared);
+    return this.#open(address, handle.since);
   }
 
   leave(handle: TopicHandle): void {
@@ -121,7 +130,7 @@ export class Topics {
     for (const { subscription } of [...this.#shared.values()]) subscription.stop(error);
   }
 
-  #open(address: string, since: "start" | undefined): Shared {
+  #open(address: string, since: Position | "start" | undefined): Shared {
     const handles = new Set<TopicHandle>();
     const subscription = new Subscription(address, {
       ...this.#options,

@@ -8,6 +8,13 @@ import type { TemplateParams } from "@plexline/protocol";
 import { type ChannelHandle, createChannelHandle } from "./channel/client.ts";
 import type { ChannelTypes } from "./channel/protocol.ts";
 import { createDocs, type DocHandle, type DocOptions } from "./doc/client.ts";
+import {
+  createStreams,
+  type StreamHandle,
+  type StreamHandleOptions,
+  type StreamProducer,
+  type StreamProducerOptions,
+} from "./stream/client.ts";
 
 export type { Client, ClientOptions, ConnectionStatus, Topic, TopicStatus } from "@plexline/client";
 export { PlexlineError } from "@plexline/client";
@@ -19,6 +26,22 @@ export type {
   ChannelPresence,
 } from "./channel/client.ts";
 export type { DocEvents, DocHandle, DocOptions, DocReset, DocStatus, SaveState } from "./doc/client.ts";
+export type {
+  AskAnswer,
+  AskOptions,
+  ProducerRequest,
+  SentRequest,
+  StreamEntry,
+  StreamGap,
+  StreamHandle,
+  StreamHandleOptions,
+  StreamMeta,
+  StreamProducer,
+  StreamProducerOptions,
+  StreamStatus,
+} from "./stream/client.ts";
+export { ProducerFencedError, RequestRefused, StreamGapError } from "./stream/client.ts";
+export { type RunState, runFold } from "./stream/run/fold.ts";
 
 /** What the client's types are taken from: `typeof app` of the server. */
 export interface AppLike {
@@ -45,12 +68,23 @@ export type ChannelParamsOf<App extends AppLike, Name extends ChannelNames<App>>
   App["topics"][Name]
 >;
 
-/** Names of the app's topics that are documents. */
-export type DocNames<App extends AppLike> = {
-  [Name in keyof App["topics"] & string]: App["topics"][Name] extends { readonly feature: "doc" }
+/** Names of the app's topics of one feature. */
+type NamesOf<App extends AppLike, FeatureName extends string> = {
+  [Name in keyof App["topics"] & string]: App["topics"][Name] extends { readonly feature: FeatureName }
     ? Name
     : never;
 }[keyof App["topics"] & string];
+
+/** Names of the app's topics that are documents. */
+export type DocNames<App extends AppLike> = NamesOf<App, "doc">;
+
+/** Names of the app's topics that are streams. */
+export type StreamNames<App extends AppLike> = NamesOf<App, "stream">;
+
+/** The parameters of one stream of the app. */
+export type StreamParamsOf<App extends AppLike, Name extends StreamNames<App>> = ParamsOf<
+  App["topics"][Name]
+>;
 
 /** The parameters of one document of the app. */
 export type DocParamsOf<App extends AppLike, Name extends DocNames<App>> = ParamsOf<App["topics"][Name]>;
@@ -86,6 +120,22 @@ export interface PlexClient<App extends AppLike> extends Client {
   ): DocHandle;
   /** A document by its address. */
   doc(address: string, options?: DocOptions): DocHandle;
+  /** A stream by its name in the app, to be read. */
+  stream<Name extends StreamNames<App>, State = never>(
+    name: Name,
+    params: StreamParamsOf<App, Name>,
+    options?: StreamHandleOptions<State>,
+  ): StreamHandle<unknown, State>;
+  /** A stream by its address. */
+  stream<State = never>(address: string, options?: StreamHandleOptions<State>): StreamHandle<unknown, State>;
+  /** Attaches as a producer of a stream. */
+  producer<Name extends StreamNames<App>>(
+    name: Name,
+    params: StreamParamsOf<App, Name>,
+    options: StreamProducerOptions,
+  ): StreamProducer;
+  /** The same by the stream's address. */
+  producer(address: string, options: StreamProducerOptions): StreamProducer;
 }
 
 /**
@@ -114,7 +164,7 @@ export function createClient<App extends AppLike = { readonly topics: Record<nev
     second === undefined || typeof second.history === "boolean"
       ? handle(name, second as ChannelHandleOptions | undefined)
       : handle({ name, params: second as Readonly<Record<string, string>> }, options);
-  const { clock } = options;
+  const { clock, random } = options;
   const openDoc = createDocs({ client, url: String(options.url), ...(clock && { clock }) });
   const doc = (
     name: string,
@@ -125,5 +175,28 @@ export function createClient<App extends AppLike = { readonly topics: Record<nev
     second === undefined || Object.values(second).some((value) => typeof value !== "string")
       ? openDoc(name, second as DocOptions | undefined)
       : openDoc({ name, params: second as Readonly<Record<string, string>> }, options);
-  return Object.assign(client, { channel, doc }) as PlexClient<App>;
+  const streams = createStreams({ client, ...(clock && { clock }), ...(random && { random }) });
+  const stream = (
+    name: string,
+    second?: Readonly<Record<string, string>> | StreamHandleOptions,
+    third?: StreamHandleOptions,
+  ): StreamHandle =>
+    // `since` is a string like params are; whoever has a parameter of that name gives options too.
+    second === undefined || (third === undefined && isHandleOptions(second))
+      ? streams.open(name, second as StreamHandleOptions | undefined)
+      : streams.open({ name, params: second as Readonly<Record<string, string>> }, third);
+  const producer = (
+    name: string,
+    second: Readonly<Record<string, string>> | StreamProducerOptions,
+    third?: StreamProducerOptions,
+  ): StreamProducer =>
+    third === undefined
+      ? streams.produce(name, second as StreamProducerOptions)
+      : streams.produce({ name, params: second as Readonly<Record<string, string>> }, third);
+  return Object.assign(client, { channel, doc, stream, producer }) as unknown as PlexClient<App>;
+}
+
+function isHandleOptions(value: object): boolean {
+  const options = ["since", "fold", "buffer", "onGap"];
+  return Object.keys(value).every((key) => options.includes(key));
 }

@@ -9,6 +9,7 @@ export {
   channel,
 } from "./channel/server.ts";
 export {
+  createDocWorker,
   DEFAULT_DOC_LIMITS,
   type DocAuthorizeRequest,
   type DocFeature,
@@ -24,3 +25,17 @@ export {
   type StepsOptions,
   steps,
 } from "./steps/server.ts";
+export {
+  DEFAULT_STREAM_LIMITS,
+  type FoldDefinition,
+  type FoldEvent,
+  type RunOptions,
+  type RunState,
+  run,
+  runFold,
+  type StreamAuthorizeRequest,
+  type StreamFeature,
+  type StreamLimits,
+  type StreamOptions,
+  stream,
+} from "./stream/server.ts";

@@ -11,6 +11,9 @@ import { createPlayground } from "../playground.ts";
 import { dataDirectorySecret } from "../secret.ts";
 import { authenticatorOf, serve } from "../serve.ts";
 
+/** A long-poll is over before tools that try things out lose patience, and webhooks may come back to this machine. */
+const DURABLE = { longPollTimeoutMs: 4_000, allowLoopbackCallbacks: true };
+
 export const dev = defineCommand({
   meta: {
     name: "dev",
@@ -46,7 +49,10 @@ export const dev = defineCommand({
         resources: "auto",
       },
       directory,
-      endpoints: [...defaultEndpoints(), ...(await createPlayground(secret, () => void restart()))],
+      endpoints: [
+        ...defaultEndpoints({ durable: DURABLE }),
+        ...(await createPlayground(secret, () => void restart())),
+      ],
     });
     printBanner({ url, secret, asJson: args.json === true });
     await stopped;

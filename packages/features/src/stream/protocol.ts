@@ -124,6 +124,19 @@ export interface StreamSnapshot<State = unknown> {
   readonly fold?: StreamFold<State>;
 }
 
+/** Answer of `renew`. */
+export interface RenewOutput {
+  /** The producer's present one: if it is not the one renewed, that has been succeeded. -1 if the producer is unknown. */
+  readonly generation: number;
+  readonly requests: readonly PendingRequest[];
+}
+
+/** Answer of `ask` and `outcome`. */
+export interface PlacedOutput {
+  readonly position: Position;
+  readonly repeated?: true;
+}
+
 /** Whose append it is. */
 export interface ProducerSequence {
   readonly id: string;
@@ -149,6 +162,8 @@ export interface CreateOutput {
 export interface AppendInput {
   /** Empty only with `close`. */
   readonly values: readonly unknown[];
+  /** It creates no stream: STREAM_ABSENT if there is none. */
+  readonly existing?: boolean;
   readonly producer?: ProducerSequence;
   readonly order?: string;
   readonly contentType?: string;
@@ -167,10 +182,22 @@ export type AppendOutput =
       readonly closed?: true;
     }
   | { readonly accepted: false; readonly reason: "fenced"; readonly generation: number }
-  | { readonly accepted: false; readonly reason: "gap"; readonly expected: number }
+  | {
+      readonly accepted: false;
+      readonly reason: "gap";
+      readonly expected: number;
+      /** The producer is known, with a lower generation. */
+      readonly isNewGeneration?: true;
+    }
   | { readonly accepted: false; readonly reason: "closed"; readonly position: Position }
   | { readonly accepted: false; readonly reason: "type"; readonly contentType: string }
   | { readonly accepted: false; readonly reason: "order"; readonly last: string };
+
+export interface DescribeInput {
+  readonly metadata: Readonly<Record<string, unknown>>;
+  /** What the metadata has to be before; `{}` for none. */
+  readonly expected?: Readonly<Record<string, unknown>>;
+}
 
 export interface AttachInput {
   readonly producer: string;

@@ -1,0 +1,42 @@
+import type { Clock, EndpointSession, Random, RequestContext } from "@plexline/server";
+import type { StreamCommand } from "../../protocol.ts";
+import type { RenderedPushes } from "./rendered-pushes.ts";
+import type { Subscriptions } from "./subscriptions/subscriptions.ts";
+
+/** What all requests of one endpoint have in common. */
+export interface Settings {
+  /** Where the streams are: the path without the final slash. */
+  readonly prefix: string;
+  /** The topic of a path, as the application maps them. */
+  readonly topic: (path: string) => string;
+  readonly bodyBytesMax: number;
+  readonly pageBytesMax: number;
+  readonly longPollTimeoutMs: number;
+  readonly rotateMs: number;
+  readonly clock: Pick<Clock, "nowMs" | "setTimer">;
+  readonly random: Pick<Random, "next">;
+  readonly rendered: RenderedPushes;
+  readonly subscriptions: Subscriptions;
+}
+
+/** One request on its way to an answer. */
+export interface Exchange {
+  readonly request: Request;
+  readonly context: RequestContext;
+  readonly query: URLSearchParams;
+  readonly settings: Settings;
+  /** After the prefix, decoded. */
+  readonly path: string;
+  readonly topic: string;
+}
+
+/** Calls a stream's command; what it answers is the stream feature's own, so that it need not be checked. */
+export async function ask<Output>(
+  session: EndpointSession,
+  topic: string,
+  command: StreamCommand,
+  input?: unknown,
+): Promise<Output> {
+  const { output } = await session.call(topic, command, input);
+  return output as Output;
+}
