@@ -11,7 +11,7 @@ import type { Authenticator } from "./authenticator.ts";
 export function firstOf(authenticators: readonly Authenticator[]): Authenticator {
   return {
     async authenticate(credentials) {
-      let refusal = new PlexlineError("TOKEN_MISSING");
+      let refusal: PlexlineError | null = null;
       for (const authenticator of authenticators) {
         try {
           return await authenticator.authenticate(credentials);
@@ -21,7 +21,7 @@ export function firstOf(authenticators: readonly Authenticator[]): Authenticator
           if (reason.code === "TOKEN_INVALID") refusal = reason;
         }
       }
-      throw refusal;
+      throw refusal ?? new PlexlineError("TOKEN_MISSING");
     },
   };
 }

@@ -115,9 +115,9 @@ export function createFetch(options: FetchOptions) {
   }
 
   return async function serve(request: Request, from: { readonly remoteAddress: string }): Promise<Response> {
-    const rawPath = new URL(request.url).pathname;
+    const { pathname: rawPath, searchParams: query } = new URL(request.url);
     const found = find(rawPath);
-    const seen = toUpgradeRequest(request, rawPath, found?.params ?? {}, from.remoteAddress);
+    const seen = toUpgradeRequest(request, { path: rawPath, query, params: found?.params ?? {}, ...from });
     const verdict = options.origin.judge(seen.headers);
     const made = await (found ? answer(request, found, seen, verdict) : answerOwn(request, rawPath));
     // A redirect, or what an endpoint has fetched elsewhere, has headers that cannot be changed.
@@ -129,26 +129,25 @@ export function createFetch(options: FetchOptions) {
 
 /** The request without a parameter of its query, for those who might repeat its URL. */
 function withoutParameter(request: Request, parameter: string): Request {
+  if (!request.url.includes("?")) return request;
   const url = new URL(request.url);
   if (!url.searchParams.has(parameter)) return request;
   url.searchParams.delete(parameter);
-  return new Request(url, request);
+  const { method, headers, body } = request;
+  const shown = new Request(url, { method, headers, ...(body === null ? {} : { body, duplex: "half" }) });
+  // The signal of a copy is lost with the copy, although somebody may still listen to it.
+  return Object.defineProperty(shown, "signal", { get: () => request.signal });
 }
 
 function toUpgradeRequest(
   request: Request,
-  path: string,
-  params: Readonly<Record<string, string>>,
-  remoteAddress: string,
+  known: Pick<UpgradeRequest, "path" | "query" | "params" | "remoteAddress">,
 ): UpgradeRequest {
   return {
+    ...known,
     method: request.method,
-    path,
-    query: new URL(request.url).searchParams,
     headers: Object.fromEntries(request.headers),
     subprotocols: [],
-    remoteAddress,
-    params,
   };
 }
 

@@ -16,8 +16,7 @@ export function openRequestSession(
   onClose: (error: PlexlineError) => void = () => {},
 ): Promise<EndpointSession> {
   return new Promise((resolve, reject) => {
-    // What the engine ends every session for when it stops has no error.
-    let why = new PlexlineError("SHUTTING_DOWN");
+    let why = STOPPED;
     const endpoint: Endpoint = {
       path,
       onConnect: resolve,
@@ -31,6 +30,9 @@ export function openRequestSession(
     accept(createSilentSocket(), credentials, endpoint);
   });
 }
+
+/** What the engine ends every session for when it stops has no error; made once, because every request's session ends. */
+const STOPPED = new PlexlineError("SHUTTING_DOWN");
 
 /** Takes everything, says nothing, and shows signs of life when asked. */
 function createSilentSocket(): Socket {

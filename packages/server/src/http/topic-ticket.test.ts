@@ -1,6 +1,12 @@
 import { inspect } from "node:util";
 import { PlexlineError } from "@plexline/protocol";
-import { createTestServer, probe, type TestServer, type TestServerOptions } from "@plexline/testing";
+import {
+  createTestClock,
+  createTestServer,
+  probe,
+  type TestServer,
+  type TestServerOptions,
+} from "@plexline/testing";
 import { SignJWT } from "jose";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { WebSocket } from "ws";
@@ -328,6 +334,40 @@ describe("a ticket in the URL of a WebSocket", () => {
   });
 });
 
+test("[TK10] the request without its ticket is the same otherwise: its method, headers, body and end", async () => {
+  const seen: unknown[] = [];
+  let onEnd: () => void = () => {};
+  const ended = new Promise<void>((resolve) => {
+    onEnd = resolve;
+  });
+  const endpoint: Endpoint = {
+    path: "/echo",
+    ticketParameter: "ticket",
+    async onRequest(request) {
+      const { signal } = request;
+      const { search } = new URL(request.url);
+      seen.push([request.method, search, request.headers.get("x-own"), await request.text()]);
+      if (request.method === "PUT") return new Response();
+      await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
+      onEnd();
+      return new Response();
+    },
+  };
+  const { ask } = await start({ endpoints: [endpoint] });
+  const abort = new AbortController();
+  const headers = { "x-own": "yes" };
+  await ask("/echo?ticket=x&a=1", { method: "PUT", headers, body: "whole" });
+  const waiting = ask("/echo?a=1&ticket=x", { headers, signal: abort.signal });
+  await expect.poll(() => seen.length).toBe(2);
+  abort.abort();
+  await expect(waiting).rejects.toThrow("abort");
+  await ended;
+  expect(seen).toEqual([
+    ["PUT", "?a=1", "yes", "whole"],
+    ["GET", "?a=1", "yes", ""],
+  ]);
+});
+
 describe("the end of a ticket", () => {
   test("[TK6] ends what it opened, whole, and the ticket is refused", async () => {
     const { server, request, follow, refusal } = await start();
@@ -403,10 +443,13 @@ describe("tickets and authenticators", () => {
     { name: "a static key", auth: keys, token: "a key of the worker", who: "worker as service" },
     { name: "--no-auth", auth: noAuth(), token: undefined, who: "anonymous-1 as user" },
   ])("[TK1] of $name give tickets that work", async ({ auth, token, who }) => {
-    const signed = () =>
-      new SignJWT({ sub: "ada" }).setProtectedHeader({ alg: "HS256" }).setExpirationTime("1h");
-    const shown = token === "jwt" ? await signed().sign(Buffer.from(secret)) : token;
-    const { server, request, follow } = await start({ auth: auth ?? jwt({ secret }) });
+    const clock = createTestClock();
+    const expiresS = clock.nowMs() / 1_000 + 3_600;
+    const signing = new SignJWT({ sub: "ada" })
+      .setProtectedHeader({ alg: "HS256" })
+      .setExpirationTime(expiresS);
+    const shown = token === "jwt" ? await signing.sign(Buffer.from(secret)) : token;
+    const { server, request, follow } = await start({ clock, auth: auth ?? jwt({ secret, clock }) });
     const { ticket } = await request(shown, { topic: "board:1" });
     expect(await (await follow(ticket)).body.line(server)).toBe(who);
   });
