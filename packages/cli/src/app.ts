@@ -5,7 +5,10 @@ import { hocuspocus } from "@plexline/features/doc/hocuspocus";
 import { documentsApi } from "@plexline/features/doc/http";
 import { yWebsocket } from "@plexline/features/doc/y-websocket";
 import { channel, doc, run, steps, stream } from "@plexline/features/server";
+import { agent, workflow } from "@plexline/features/stream/agent";
 import { type DurableStreamsOptions, durableStreams } from "@plexline/features/stream/durable";
+import { streamsApi } from "@plexline/features/stream/http";
+import { agentMessages, agentSession, agentStream } from "@plexline/features/stream/session";
 import type { Endpoint, Feature } from "@plexline/server";
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 
@@ -44,11 +47,16 @@ export function defaultEndpoints({ durable = {} }: EndpointOptions = {}): Endpoi
   return [
     yWebsocket(),
     hocuspocus(),
-    combined(),
+    agent(),
+    workflow(),
+    agentSession(),
+    agentStream(),
+    combined({ modules: [agentMessages()] }),
     draft(),
     fabric(),
     ...documentsApi(),
     ...durableStreams(durable),
+    ...streamsApi(),
   ];
 }
 

@@ -1,9 +1,11 @@
 import {
+  type App,
   createLogger,
   createServer,
   type Endpoint,
   type Feature,
   jwt,
+  type Logger,
   type ServerOptions,
 } from "@plexline/server";
 import type { PlexlineConfig } from "./config.ts";
@@ -18,6 +20,8 @@ export interface ServeOptions {
   readonly defaults: Pick<ServerOptions<Readonly<Record<string, Feature>>>, "topics" | "auth" | "resources">;
   readonly directory: string;
   readonly endpoints: readonly Endpoint[];
+  /** A server is up, also again after a restart. What is returned is called before it goes down. */
+  readonly onServing?: (app: App, log: Logger) => () => void;
 }
 
 /** How long a stop by signal may take. */
@@ -34,7 +38,7 @@ export interface Serving {
 
 /** Starts a server as flags, environment and configuration say, and stops it on SIGINT or SIGTERM. */
 export async function serve(options: ServeOptions): Promise<Serving> {
-  const { flags, environment, config, defaults, directory, endpoints } = options;
+  const { flags, environment, config, defaults, directory, endpoints, onServing } = options;
   const isTerminal = process.stderr.isTTY === true && flags.json !== true;
   // Standard output is for what was asked for: the banner, or the one line of --json.
   const log = createLogger({
@@ -62,6 +66,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
   const host = flags.host ?? environment.host ?? "127.0.0.1";
   let app = create();
   const { url } = await app.listen(port, host);
+  let goDown = onServing?.(app, log);
   log.info({ action: "server.ready", url });
   /** What is starting or stopping: one after the other, so that a stop never meets a server that is not up yet. */
   let turn: Promise<void> = Promise.resolve();
@@ -74,16 +79,22 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     fail = reject;
   });
   const restart = async () => {
+    goDown?.();
     await app.close({ graceMs: 0 });
     app = create();
     await app.listen(Number(new URL(url).port), host);
+    goDown = onServing?.(app, log);
     log.info({ action: "server.restarted", url });
+  };
+  const stop = (graceMs: number) => {
+    goDown?.();
+    return app.close({ graceMs });
   };
   return {
     url,
     // A server that does not come up again ends the command, as one that does not come up at first.
     restart: () => inTurn(restart).catch(fail),
-    stopped: Promise.race([stopOnSignal((graceMs) => inTurn(() => app.close({ graceMs }))), failed]),
+    stopped: Promise.race([stopOnSignal((graceMs) => inTurn(() => stop(graceMs))), failed]),
   };
 }
 

@@ -5,6 +5,7 @@ import { defineCommand } from "citty";
 import { defaultEndpoints, defaultTopics } from "../app.ts";
 import { printBanner } from "../banner.ts";
 import { loadConfig } from "../config.ts";
+import { createDemoHost } from "../demo/endpoint.ts";
 import { CliError, readEnvironment } from "../environment.ts";
 import { SERVE_FLAGS } from "../flags.ts";
 import { createPlayground } from "../playground.ts";
@@ -39,6 +40,7 @@ export const dev = defineCommand({
     }
     const directory = args.data ?? environment.data ?? ".plexline";
     const secret = environment.jwtSecret ?? (await dataDirectorySecret(directory));
+    const demo = createDemoHost("/playground/runs");
     const { url, stopped, restart } = await serve({
       flags: args,
       environment,
@@ -52,7 +54,9 @@ export const dev = defineCommand({
       endpoints: [
         ...defaultEndpoints({ durable: DURABLE }),
         ...(await createPlayground(secret, () => void restart())),
+        demo.endpoint,
       ],
+      onServing: demo.serving,
     });
     printBanner({ url, secret, asJson: args.json === true });
     await stopped;

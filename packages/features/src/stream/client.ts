@@ -11,7 +11,7 @@ export {
   type StreamHandle,
   type StreamHandleOptions,
 } from "./client/handle.ts";
-export type { StreamsOptions } from "./client/native.ts";
+export { createTransports, type StreamsOptions } from "./client/native.ts";
 export type { SentRequest } from "./client/sent-request.ts";
 export type { AskAnswer, AskOptions } from "./producer/asks.ts";
 export { ProducerFencedError, RequestRefused } from "./producer/fenced.ts";

@@ -126,7 +126,7 @@ export class Lane {
     this.#underWay += 1;
     // Nothing follows the end of a stream until its log has begun anew.
     if (change.ends) this.#mustLoad = true;
-    const committed = change.ends ? commit.then(() => this.#reset()) : commit;
+    const committed = change.ends ? commit.then((position) => this.#beginAnew(position)) : commit;
     committed
       .then(
         (position) => {
@@ -143,7 +143,7 @@ export class Lane {
 
   #onFailure(command: Command, error: unknown): void {
     this.#mustLoad = true;
-    if (!(error instanceof Error && error.name === "ConflictError")) {
+    if (!isConflict(error)) {
       command.reject(error);
       return;
     }
@@ -184,16 +184,26 @@ export class Lane {
     if (epoch !== ended.epoch) return began;
     const isOverdue = this.#topic.clock.nowMs() - ended.atMs >= ENDING_MS;
     if (!this.#owesReset && !isOverdue) return loaded;
-    await this.#reset();
+    await this.#beginAnew({ epoch, offset: head });
     return began;
   }
 
-  async #reset(): Promise<Position> {
+  /** Begins anew the log that went with a stream; whoever comes to that late finds it done. */
+  async #beginAnew(last: Position): Promise<Position> {
     this.#owesReset = true;
-    const position = await this.#topic.reset();
+    try {
+      await this.#topic.reset(last.epoch);
+    } catch (error) {
+      if (!isConflict(error)) throw error;
+    }
     this.#owesReset = false;
-    return position;
+    return last;
   }
+}
+
+/** Whether somebody else was first. */
+function isConflict(error: unknown): boolean {
+  return error instanceof Error && error.name === "ConflictError";
 }
 
 /** The error of whatever reaches a stream that this node has let go of. */

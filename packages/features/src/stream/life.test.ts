@@ -1,3 +1,5 @@
+import { createMemoryStorage, type Storage } from "@plexline/server";
+import { createSeededRandom } from "@plexline/testing";
 import { describe, expect, test } from "vitest";
 import {
   append,
@@ -14,6 +16,34 @@ import {
   TOPIC,
   told,
 } from "./stream.fixture.ts";
+
+/** A storage whose first reset waits until it is released. */
+function stallFirstReset(inner: Storage) {
+  let reach = () => {};
+  let release = () => {};
+  const isReached = new Promise<void>((resolve) => {
+    reach = resolve;
+  });
+  const isReleased = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  let isFirst = true;
+  let end = () => {};
+  const isOver = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  const storage: Storage = {
+    ...inner,
+    async reset(topic, epoch) {
+      if (!isFirst) return inner.reset(topic, epoch);
+      isFirst = false;
+      reach();
+      await isReleased;
+      return inner.reset(topic, epoch).finally(end);
+    },
+  };
+  return { storage, isReached, isOver, release };
+}
 
 describe("making a stream", () => {
   test("[ST10] a stream is absent until it is made; a subscription waits for it", async () => {
@@ -195,6 +225,27 @@ describe("the end of a stream", () => {
       if (!reply.ok) expect([reply.error.code, isThere]).toEqual(["OVERLOADED", false]);
       if (isThere) await call(bob, "delete");
     }
+  });
+
+  test("[ST14] a delete that comes to the log when another node has begun it anew leaves that one alone", async () => {
+    const storage = createMemoryStorage({ random: createSeededRandom(3) });
+    const stalled = stallFirstReset(storage);
+    const [a, b] = await startTwo({ server: { storage: stalled.storage } });
+    const [ada, bob] = [await join(a, "ada"), await join(b, "bob")];
+    await append(ada, ["old"]);
+    const deleted = codeOf(ada, "delete");
+    await stalled.isReached;
+    expect(await codeOf(bob, "append", { values: ["early"] })).toBe("OVERLOADED");
+    // The time that a node has for it is over: the next command elsewhere does it.
+    await b.settle(10_000);
+    await append(bob, ["new"]);
+    // Who has waited so long has been told so; the reset is on its way all the same.
+    expect(await deleted).toBe("HANDLER_TIMEOUT");
+    stalled.release();
+    await stalled.isOver;
+    await a.settle(50);
+    expect(await infoOf(ada)).toEqual(await infoOf(bob));
+    expect(await chunksInLog(a)).toEqual(["new"]);
   });
 
   test("[ST15] retention drops the oldest; whoever asks for them is told of the gap, and shown the fold", async () => {

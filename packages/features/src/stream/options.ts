@@ -58,7 +58,7 @@ export interface StreamOptions<Template extends string = string, State = unknown
   readonly fold?: FoldDefinition<State>;
   /** What of the log is kept. Default: the newest 100,000 entries, of at most 64 MiB. */
   readonly history?: Pick<HistoryOptions, "durability" | "entriesMax" | "bytesMax" | "ageMaxMs">;
-  /** Time that chunks wait for each other under load, in milliseconds. Default 40. */
+  /** Time that chunks wait for each other under load, at most, in milliseconds: 0.2 for each reader. Default 40. */
   readonly coalesceMs?: number;
   /** How long an attached producer may be silent, in milliseconds, from 1 s to 1 h. Default 30,000. */
   readonly leaseMs?: number;

@@ -60,15 +60,28 @@ describe("reading", () => {
     expect(await call(ada, "fold")).toMatchObject({ state: null, position: { offset: 2 } });
   });
 
-  test("[ST29] the first chunk after a pause leaves at once, and the next ones together, in order", async () => {
+  test("[ST29] chunks for few readers leave at once", async () => {
     const server = await start({ coalesceMs: 40 });
     const [ada, bob] = [await server.connect("ada"), await join(server, "bob")];
+    await append(ada, [0]);
+    await append(ada, [1]);
+    await server.settle(0);
+    // There is one reader: who would gain by waiting?
+    expect(chunks(bob)).toEqual([0, 1]);
+  });
+
+  test("[ST29] the more readers there are, the longer chunks wait for each other", async () => {
+    const server = await start({ coalesceMs: 40 });
+    const [ada, bob] = [await server.connect("ada"), await join(server, "bob")];
+    for (let others = 99; others > 0; others -= 1) await join(server, `reader-${others}`);
     await append(ada, [0]);
     await server.settle(2);
     expect(chunks(bob)).toEqual([0]);
     for (let value = 1; value <= 5; value += 1) await append(ada, [value]);
     expect(chunks(bob)).toEqual([0]);
-    await server.settle(50);
+    await server.settle(7);
+    expect(chunks(bob)).toEqual([0]);
+    await server.settle(20);
     expect(chunks(bob)).toEqual([0, 1, 2, 3, 4, 5]);
   });
 });

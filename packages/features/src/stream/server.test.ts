@@ -38,6 +38,7 @@ describe("a stream's definition", () => {
     expect(build).toMatchObject({
       history: { entriesMax: 100_000, bytesMax: 64 * 1024 * 1024 },
       flushWindowMs: 40,
+      flushWindowPerSubscriberMs: 0.2,
     });
     expect(stream("a", { history: { entriesMax: 5 }, coalesceMs: 0 })).toMatchObject({
       history: { entriesMax: 5, bytesMax: 64 * 1024 * 1024 },

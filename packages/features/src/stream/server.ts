@@ -16,6 +16,9 @@ export {
 } from "./options.ts";
 export { type RunState, runFold } from "./run/fold.ts";
 
+/** Chunks wait for each other so long for each reader [ST29]: a round of writes then takes about a twentieth of the time. */
+const COALESCE_MS_PER_READER = 0.2;
+
 /** A stream as `createServer` takes it. Its name and template are literal, so that others can be told from it. */
 export interface StreamFeature<Template extends string, State = unknown> extends Feature {
   readonly feature: "stream";
@@ -58,6 +61,7 @@ export function stream<const Template extends string, State = unknown>(
     defaultRole: resolved.defaultRole,
     history: resolved.history,
     flushWindowMs: resolved.coalesceMs,
+    flushWindowPerSubscriberMs: COALESCE_MS_PER_READER,
     ...(authorize === undefined
       ? {}
       : {

@@ -113,10 +113,14 @@ export function commitChange(
 
 /** The stream goes: all its values but one, which says that its log has to begin anew. */
 function commitEnd(topic: TopicContext, { state, versions }: Loaded, nowMs: number): Promise<Position> {
-  const ended: Ended = { epoch: topic.window?.epoch ?? "", atMs: nowMs };
+  // Which log goes with it is known inside the commit: this node may not have heard yet that it is another one.
+  const ended = (positions: readonly Position[]): Ended => ({
+    epoch: positions[0]?.epoch ?? "",
+    atMs: nowMs,
+  });
   return topic.append([], {
     checks: [check(versions, INFO), check(versions, USED)],
-    puts: [{ key: INFO, value: encode({ ended }) }],
+    puts: [{ key: INFO, value: (positions) => encode({ ended: ended(positions) }) }],
     deletes: [REQUESTS, ORDER, USED, ...[...state.producers.keys()].map(producerKey)],
   });
 }

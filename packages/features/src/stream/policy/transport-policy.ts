@@ -64,7 +64,10 @@ export function alternativesTo(policy: TransportPolicy, wished: RunTransport): r
 }
 
 /** Whether a user is among the share: with a higher percentage always again, and as likely as any other user. */
-export function isInShare({ percent, salt }: Pick<TransportPolicy, "percent" | "salt">, user: string): boolean {
+export function isInShare(
+  { percent, salt }: Pick<TransportPolicy, "percent" | "salt">,
+  user: string,
+): boolean {
   return stepOf(`${salt}\n${user}`) < Math.round((percent / 100) * STEPS);
 }
 

@@ -13,7 +13,7 @@ interface LongPollAnswer {
 /** Reads a run by one request after the other, each of which the server holds until there is something to tell. */
 export function createLongPollWire(url: URL, fetch: typeof globalThis.fetch): OpenWire {
   return ({ query, token, ticket }, observer) => {
-    const abort = new AbortController();
+    let abort = new AbortController();
     let isOver = false;
     const end = (told: Parameters<typeof observer.onEnd>[0]) => {
       if (isOver) return;
@@ -21,6 +21,7 @@ export function createLongPollWire(url: URL, fetch: typeof globalThis.fetch): Op
       observer.onEnd(told);
     };
     const ask = async (more: Readonly<Record<string, string>>): Promise<LongPollAnswer | null> => {
+      abort = new AbortController();
       const asked = { ...query, ...(ticket === undefined ? {} : { ticket }), ...more };
       const response = await fetch(withQuery(url, asked), {
         headers: {

@@ -1,17 +1,14 @@
 import type { WebSocketConstructor } from "@plexline/client";
-import { PlexlineError } from "@plexline/protocol";
+import { closeAdvice, PlexlineError } from "@plexline/protocol";
 import { type OpenWire, parseWireMessage, type WireEnd, withQuery } from "./wire.ts";
 
 /** What browsers need to be answered with when a token is offered. */
 const SUBPROTOCOL = "agent";
-/** What the policy closes with: at once when it does not allow the transport, and what was open when it changed. */
-const OFF = "TRANSPORT_OFF";
-const MAY_COME_BACK_FROM = 4_500;
-/** Close codes of the application's range after which nothing will have changed. */
-const MAY_NOT_COME_BACK_FROM = 4_400;
-const UNAUTHORIZED = 4_401;
-const TRY_AGAIN = new Set([4_408, 4_425, 4_429]);
-const MALFORMED = new Set([1_002, 1_003, 1_007, 1_008, 1_009]);
+/** What the reason of a close begins with when the policy does not allow the transport. */
+export const TRANSPORT_OFF = "TRANSPORT_OFF";
+const PING = JSON.stringify({ type: "ping" });
+/** Closes that say nothing about why: the run has ended, or the server has rotated. */
+const NORMAL = 1_000;
 
 /** Reads a run over a WebSocket, and writes to it. */
 export function createSocketWire(url: URL, WebSocket: WebSocketConstructor): OpenWire {
@@ -30,8 +27,9 @@ export function createSocketWire(url: URL, WebSocket: WebSocketConstructor): Ope
     };
     socket.onmessage = ({ data }) => {
       if (isOver) return;
-      observer.onAlive();
       const message = typeof data === "string" ? parseWireMessage(data) : null;
+      // What is said before a refusal is no sign that it works; the answer to the ping is.
+      if (message?.type !== "transport-policy") observer.onAlive();
       if (message !== null && message.type !== "pong") observer.onMessage(message);
     };
     socket.onerror = () => {
@@ -54,14 +52,13 @@ export function createSocketWire(url: URL, WebSocket: WebSocketConstructor): Ope
   };
 }
 
-const PING = JSON.stringify({ type: "ping" });
-
 function endOfClose(code: number, reason: string): WireEnd {
   const message = `The connection was closed with ${code}${reason === "" ? "" : ` ${reason}`}.`;
-  const told = (kind: WireEnd["kind"], error: PlexlineError): WireEnd => ({ kind, error });
-  if (reason.startsWith(OFF)) return told("off", new PlexlineError("OVERLOADED", { message }));
-  if (code === UNAUTHORIZED) return told("token", new PlexlineError("TOKEN_INVALID", { message }));
-  const isOfApplication = code >= MAY_NOT_COME_BACK_FROM && code < MAY_COME_BACK_FROM && !TRY_AGAIN.has(code);
-  if (isOfApplication || MALFORMED.has(code)) return told("forbidden", new PlexlineError("FORBIDDEN", { message }));
-  return told("lost", new PlexlineError("DISCONNECTED", { message }));
+  if (reason.startsWith(TRANSPORT_OFF))
+    return { kind: "off", error: new PlexlineError("OVERLOADED", { message }) };
+  const advice = code === NORMAL ? "reconnect" : closeAdvice(code);
+  if (advice === "new-token")
+    return { kind: "token", error: new PlexlineError("TOKEN_INVALID", { message }) };
+  if (advice === "stop") return { kind: "forbidden", error: new PlexlineError("FORBIDDEN", { message }) };
+  return { kind: "lost", error: new PlexlineError("DISCONNECTED", { message }) };
 }

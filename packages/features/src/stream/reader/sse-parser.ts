@@ -51,7 +51,10 @@ export class SseParser {
   }
 
   #line(line: string): void {
-    if (line === "") return this.#dispatch();
+    if (line === "") {
+      this.#dispatch();
+      return;
+    }
     const colon = line.indexOf(":");
     // What begins with a colon is a comment.
     if (colon === 0) return;

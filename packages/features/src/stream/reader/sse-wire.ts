@@ -14,14 +14,17 @@ export function createSseWire(url: URL, fetch: typeof globalThis.fetch): OpenWir
       observer.onEnd(told);
     };
     const read = async (): Promise<void> => {
-      const response = await fetch(withQuery(url, { ...query, ...(ticket === undefined ? {} : { ticket }) }), {
-        headers: {
-          Accept: "text/event-stream",
-          ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
+      const response = await fetch(
+        withQuery(url, { ...query, ...(ticket === undefined ? {} : { ticket }) }),
+        {
+          headers: {
+            Accept: "text/event-stream",
+            ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
+          },
+          cache: "no-store",
+          signal: abort.signal,
         },
-        cache: "no-store",
-        signal: abort.signal,
-      });
+      );
       if (response.status !== 200 || response.body === null) return end(await endOf(response));
       const parser = new SseParser(({ data }) => {
         const message = isOver ? null : parseWireMessage(data);

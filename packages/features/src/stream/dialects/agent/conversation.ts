@@ -47,21 +47,29 @@ export function createConversation(ws: EndpointSession, place: AgentPlace): Conv
   const end = (error: PlexlineError): void => {
     isOver = true;
     reader?.close();
-    if (error.retry === "new-token") return ws.close(UNAUTHORIZED.code, UNAUTHORIZED.reason);
+    if (error.retry === "new-token") {
+      ws.close(UNAUTHORIZED.code, UNAUTHORIZED.reason);
+      return;
+    }
     ws.send(encodeAgentError(error, undefined));
     ws.close(closeCodeFor(error), closeReason(error.code, error.message));
   };
   /** Whether the client may read the run; if not it has not been told so yet. */
   const join = async (from: Position | null): Promise<boolean> => {
-    const joined = new RunReader(ws, { topic, runId }, { words: wordsFor(runId), renderings }, {
-      ended(error) {
-        reader = null;
-        return isDenial(error) ? DENIED : encodeAgentError(error, undefined);
+    const joined = new RunReader(
+      ws,
+      { topic, runId },
+      { words: wordsFor(runId), renderings },
+      {
+        ended(error) {
+          reader = null;
+          return isDenial(error) ? DENIED : encodeAgentError(error, undefined);
+        },
+        failed(error) {
+          if (!isOver) end(error);
+        },
       },
-      failed(error) {
-        if (!isOver) end(error);
-      },
-    });
+    );
     try {
       await joined.begin(from);
       reader = joined;

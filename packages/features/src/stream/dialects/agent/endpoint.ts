@@ -44,7 +44,7 @@ function serveRuns(
   names: readonly string[],
   subprotocol: string,
 ): Endpoint {
-  const renderings = new Renderings(() => renderAgentEvent);
+  const renderings = new Renderings(() => ({ render: renderAgentEvent }));
   const conversations = new WeakMap<EndpointSession, Conversation>();
   const placeOf = ({ query }: UpgradeRequest): AgentPlace | null => {
     const runId = names.map((name) => query.get(name)).find((value) => value);

@@ -1,6 +1,7 @@
 import { parseJson } from "@plexline/protocol";
+import { decodeBase64, encodeBase64 } from "../../../encoding/base64.ts";
+import { concatBytes } from "../../../encoding/concat-bytes.ts";
 import type { StreamKind } from "../../protocol.ts";
-import { concatBytes, fromBase64, toBase64 } from "./bytes.ts";
 import { refuse } from "./failure.ts";
 
 /** Nesting of a JSON message. */
@@ -25,7 +26,7 @@ export function kindOf(contentType: string): StreamKind {
 /** The chunks of a body: the messages of JSON, one level of arrays taken off; pieces of anything else. */
 export function chunksOf(kind: StreamKind, body: Uint8Array): readonly unknown[] {
   if (body.length === 0) return [];
-  if (kind === "bytes") return piecesOf(body).map(toBase64);
+  if (kind === "bytes") return piecesOf(body).map(encodeBase64);
   const text = decode(body);
   if (kind === "text") return textPieces(text);
   const value = parseJson(text, { depthMax: DEPTH_MAX });
@@ -41,18 +42,25 @@ export function bodyOf(kind: StreamKind, chunks: readonly unknown[]): string | U
 
 /** What the chunks of a stream of bytes are together. */
 export function bytesOf(chunks: readonly unknown[]): Uint8Array<ArrayBuffer> {
-  return concatBytes(chunks.map((chunk) => fromBase64(String(chunk))));
+  return concatBytes(chunks.map(bytesOfChunk));
+}
+
+/** A stream of bytes takes nothing but base64 into its log. */
+function bytesOfChunk(chunk: unknown): Uint8Array<ArrayBuffer> {
+  const bytes = decodeBase64(String(chunk));
+  if (bytes === null) throw new TypeError("A chunk of a stream of bytes is no base64.");
+  return bytes;
 }
 
 /** How far a sub-offset reaches into a chunk: messages for JSON, where a chunk is one, else bytes. */
 export function measureOf(kind: StreamKind, chunk: unknown): number {
   if (kind === "json") return 1;
-  return kind === "text" ? encoder.encode(String(chunk)).length : fromBase64(String(chunk)).length;
+  return kind === "text" ? encoder.encode(String(chunk)).length : bytesOfChunk(chunk).length;
 }
 
 /** The first bytes of a chunk that is no JSON. */
 export function headOf(kind: StreamKind, chunk: unknown, bytes: number): unknown {
-  if (kind === "bytes") return toBase64(fromBase64(String(chunk)).subarray(0, bytes));
+  if (kind === "bytes") return encodeBase64(bytesOfChunk(chunk).subarray(0, bytes));
   return decode(encoder.encode(String(chunk)).subarray(0, bytes));
 }
 

@@ -3,8 +3,9 @@ import type { Clock, Endpoint, Random, RequestContext } from "@plexline/server";
 import { CONTROL, defaultTopic, topicOf } from "./address.ts";
 import type { Exchange, Settings } from "./exchange.ts";
 import { failureResponse, refuse } from "./failure.ts";
+import { liveCursor } from "./live-cursor.ts";
+import { LiveLogs } from "./live-events.ts";
 import { describeStream, readStream } from "./reading.ts";
-import { RenderedPushes } from "./rendered-pushes.ts";
 import { answerControl } from "./subscriptions/control.ts";
 import { Subscriptions } from "./subscriptions/subscriptions.ts";
 import { appendToStream, createStream, deleteStream } from "./writing.ts";
@@ -63,7 +64,7 @@ export function durableStreams(options: DurableStreamsOptions = {}): readonly En
     pageBytesMax: options.pageBytesMax ?? 256 * 1024,
     longPollTimeoutMs: options.longPollTimeoutMs ?? 30_000,
     rotateMs: options.rotateMs ?? 60_000,
-    rendered: new RenderedPushes(),
+    live: new LiveLogs(() => liveCursor(clock.nowMs(), null, 0)),
     subscriptions: new Subscriptions({
       clock,
       random,

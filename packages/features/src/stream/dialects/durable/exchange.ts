@@ -1,6 +1,7 @@
+import { PlexlineError } from "@plexline/protocol";
 import type { Clock, EndpointSession, Random, RequestContext } from "@plexline/server";
-import type { StreamCommand } from "../../protocol.ts";
-import type { RenderedPushes } from "./rendered-pushes.ts";
+import { STREAM_COMMAND, type StreamCommand, type StreamInfo } from "../../protocol.ts";
+import type { LiveLogs } from "./live-events.ts";
 import type { Subscriptions } from "./subscriptions/subscriptions.ts";
 
 /** What all requests of one endpoint have in common. */
@@ -15,7 +16,7 @@ export interface Settings {
   readonly rotateMs: number;
   readonly clock: Pick<Clock, "nowMs" | "setTimer">;
   readonly random: Pick<Random, "next">;
-  readonly rendered: RenderedPushes;
+  readonly live: LiveLogs;
   readonly subscriptions: Subscriptions;
 }
 
@@ -39,4 +40,14 @@ export async function ask<Output>(
 ): Promise<Output> {
   const { output } = await session.call(topic, command, input);
   return output as Output;
+}
+
+/** What a stream is; null if there is none. */
+export async function findStream(session: EndpointSession, topic: string): Promise<StreamInfo | null> {
+  try {
+    return await ask<StreamInfo>(session, topic, STREAM_COMMAND.info);
+  } catch (error) {
+    if (error instanceof PlexlineError && error.code === "STREAM_ABSENT") return null;
+    throw error;
+  }
 }

@@ -1,39 +1,6 @@
-import { type ErrorCode, PlexlineError } from "@plexline/protocol";
+import type { ErrorCode, PlexlineError } from "@plexline/protocol";
+import { HttpRefusal, failureResponse as responseOf } from "../../../http/failure.ts";
 import { EVERY_ANSWER } from "./header.ts";
-
-/** Status of each error that has one of its own; all others are faults of the server, 500. */
-const STATUS: Readonly<Partial<Record<ErrorCode, number>>> = {
-  MALFORMED_MESSAGE: 400,
-  JSON_TOO_DEEP: 400,
-  PAYLOAD_INVALID: 400,
-  TOPIC_INVALID: 400,
-  TOKEN_MISSING: 401,
-  TOKEN_INVALID: 401,
-  TOKEN_EXPIRED: 401,
-  FORBIDDEN: 403,
-  REVOKED: 403,
-  ORIGIN_FORBIDDEN: 403,
-  HOST_FORBIDDEN: 403,
-  PATH_UNKNOWN: 404,
-  TOPIC_UNKNOWN: 404,
-  STREAM_ABSENT: 404,
-  COMMAND_UNKNOWN: 404,
-  OPERATION_UNSUPPORTED: 404,
-  UNKNOWN_MESSAGE: 404,
-  STREAM_CLOSED: 409,
-  RESYNC: 409,
-  MESSAGE_TOO_LARGE: 413,
-  CONNECTIONS_MAX: 429,
-  REQUESTS_MAX: 429,
-  SUBSCRIPTIONS_MAX: 429,
-  RATE_LIMITED: 429,
-  CLIENT_CLOSED: 499,
-  STORAGE_UNAVAILABLE: 503,
-  OVERLOADED: 503,
-  SHUTTING_DOWN: 503,
-  SLOW_CONSUMER: 503,
-  HANDLER_TIMEOUT: 504,
-};
 
 /** Code of a refusal that only HTTP has. */
 const CODE: Readonly<Record<number, ErrorCode>> = {
@@ -45,43 +12,17 @@ const CODE: Readonly<Record<number, ErrorCode>> = {
   413: "MESSAGE_TOO_LARGE",
 };
 
-/** Statuses after which the same request may succeed later. */
-const LATER: ReadonlySet<number> = new Set([429, 503]);
-const RETRY_AFTER_SECONDS = 1;
-
-/** A refusal whose status and headers say more than a code does. */
-export class DurableRefusal extends PlexlineError {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-
-  constructor(status: number, message: string, fix: string, headers: Readonly<Record<string, string>> = {}) {
-    super(CODE[status] ?? "PAYLOAD_INVALID", { message, fix });
-    this.status = status;
-    this.headers = headers;
-  }
-}
-
-/** A refusal to throw. */
+/** A refusal to throw, whose status and headers say more than a code does. */
 export function refuse(
   status: number,
   message: string,
   fix: string,
   headers: Readonly<Record<string, string>> = {},
-): DurableRefusal {
-  return new DurableRefusal(status, message, fix, headers);
+): HttpRefusal {
+  return new HttpRefusal(status, CODE[status] ?? "PAYLOAD_INVALID", { message, fix, headers });
 }
 
 /** The response to a request that failed: status, headers and `{ error: { code, message, fix, docs } }` [DS4]. */
 export function failureResponse(error: PlexlineError): Response {
-  const status = error instanceof DurableRefusal ? error.status : (STATUS[error.code] ?? 500);
-  const headers: Record<string, string> = { ...EVERY_ANSWER, "Cache-Control": "no-store" };
-  if (status === 401)
-    // RFC 6750: a request without a token is told the scheme and nothing else.
-    headers["WWW-Authenticate"] = error.code === "TOKEN_MISSING" ? "Bearer" : 'Bearer error="invalid_token"';
-  if (LATER.has(status)) {
-    const seconds = Math.ceil((error.retryAfterMs ?? 0) / 1_000);
-    headers["Retry-After"] = String(Math.max(RETRY_AFTER_SECONDS, seconds));
-  }
-  if (error instanceof DurableRefusal) Object.assign(headers, error.headers);
-  return Response.json({ error: { ...error.toBody(), docs: error.docs } }, { status, headers });
+  return responseOf(error, { headers: EVERY_ANSWER });
 }

@@ -1,20 +1,20 @@
 import { PlexlineError, type Position } from "@plexline/protocol";
 import type { EndpointSession } from "@plexline/server";
+import { inSession } from "../../../http/request-session.ts";
 import { STREAM_COMMAND, STREAM_EVENT, type StreamInfo } from "../../protocol.ts";
 import { answer, standing } from "./answer.ts";
 import { ask, type Exchange } from "./exchange.ts";
 import { HEADER } from "./header.ts";
 import { liveCursor } from "./live-cursor.ts";
-import { placeOf } from "./place.ts";
+import { reachPlace } from "./place.ts";
 import { answerSlice, readPage, visitStream } from "./reading.ts";
-import { inSession } from "./request-session.ts";
 
 /** Answers what there is, else waits for the next chunk, the end, or the timeout [DS17]. */
 export function answerLongPoll(exchange: Exchange, offset: string | null): Promise<Response> {
   const { topic, settings, query } = exchange;
   return inSession(exchange, async (session, end) => {
     const info = await visitStream(session, topic);
-    const since = placeOf(offset, info);
+    const since = await reachPlace(session, topic, offset, info);
     let slice = await readPage(session, exchange, info, since);
     if (slice.chunks.length === 0 && !slice.isEnd) {
       await nextChange(session, exchange, slice.next, end);

@@ -1,7 +1,9 @@
 import type { Position } from "@plexline/protocol";
+import type { EndpointSession } from "@plexline/server";
+import type { HttpRefusal } from "../../../http/failure.ts";
 import { parseCursor } from "../../cursor.ts";
 import type { StreamInfo } from "../../protocol.ts";
-import { type DurableRefusal, refuse } from "./failure.ts";
+import { refuse } from "./failure.ts";
 import { recordOf, tailOf } from "./record.ts";
 
 /** The whole stream, and only what comes. */
@@ -49,11 +51,28 @@ export function placeOf(offset: string | null, info: StreamInfo): Position {
   throw gone("It is of a log that this stream does not have any more.");
 }
 
+/**
+ * The same for a reader, who may have been told of what is durable before this node has announced it, here or by another node:
+ * the log is looked at again before an offset is taken for one beyond the end.
+ */
+export async function reachPlace(
+  session: Pick<EndpointSession, "read">,
+  topic: string,
+  offset: string | null,
+  info: StreamInfo,
+): Promise<Position> {
+  const position = offset === null ? null : parseCursor(offset);
+  const { epoch, offset: head } = info.position;
+  if (position === null || position.epoch !== epoch || position.offset <= head) return placeOf(offset, info);
+  const { gap } = await session.read(topic, { since: position, entriesMax: 1 });
+  return gap === "reset" ? placeOf(offset, info) : position;
+}
+
 /** What an offset is told that cannot be continued. */
-export function gone(why: string): DurableRefusal {
+export function gone(why: string): HttpRefusal {
   return refuse(410, `The stream cannot be read from this offset. ${why}`, "Begin anew, with offset=-1.");
 }
 
-function malformed(): DurableRefusal {
+function malformed(): HttpRefusal {
   return refuse(400, "The offset is none.", "Give one that the server has told, -1 or now; and only one.");
 }

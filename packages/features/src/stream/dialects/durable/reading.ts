@@ -1,5 +1,6 @@
 import type { Position } from "@plexline/protocol";
 import type { EndpointSession } from "@plexline/server";
+import { inSession } from "../../../http/request-session.ts";
 import { STREAM_COMMAND, type StreamInfo } from "../../protocol.ts";
 import { answer, standing, streamHeaders } from "./answer.ts";
 import { bodyOf } from "./content.ts";
@@ -7,8 +8,7 @@ import { ask, type Exchange } from "./exchange.ts";
 import { refuse } from "./failure.ts";
 import { HEADER } from "./header.ts";
 import { answerLongPoll } from "./long-poll.ts";
-import { isNow, placeOf, readOffset } from "./place.ts";
-import { inSession } from "./request-session.ts";
+import { isNow, reachPlace, readOffset } from "./place.ts";
 import { readSlice, refuseHidden, type Slice } from "./slice.ts";
 import { answerSse } from "./sse-reading.ts";
 
@@ -76,7 +76,7 @@ export function answerSlice(
 function answerCatchUp(exchange: Exchange, offset: string | null): Promise<Response> {
   return inSession(exchange, async (session) => {
     const info = await visitStream(session, exchange.topic);
-    const since = placeOf(offset, info);
+    const since = await reachPlace(session, exchange.topic, offset, info);
     if (isNow(offset)) {
       const slice = { chunks: [], next: since, isTail: true, isEnd: info.closed !== null };
       return answerSlice(info, slice, { "Cache-Control": "no-store" });

@@ -4,11 +4,11 @@ import { createServer as createHttpServer } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createServer, jwt, type ServerOptions } from "@plexline/server";
+import { createMemoryStorage, createServer, jwt, type ServerOptions, systemRandom } from "@plexline/server";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { run, stream } from "../../server.ts";
 import { type DurableStreamsOptions, durableStreams } from "./endpoint.ts";
-import { RenderedPushes } from "./rendered-pushes.ts";
+import { LiveLogs } from "./live-events.ts";
 
 // What the public suite does not look at, over real sockets and on disk: access, restarts, slow readers.
 
@@ -151,6 +151,24 @@ describe("offsets", () => {
     const { ask, put } = await start();
     const [, epoch] = offsetOf(await put("log", [1])).split(/_(.*)/s);
     expect((await ask(`log?offset=0000000000000009_${epoch}`)).status).toBe(410);
+  });
+
+  test("[DS14] an offset that another node has told of is good on one that has not heard of it yet", async () => {
+    const server = { storage: createMemoryStorage({ random: systemRandom }) };
+    // Nobody tells them of each other: what one has stored the other finds out when it looks.
+    const [first, second] = [await start({ server }), await start({ server })];
+    await first.put("log", [1]);
+    expect(await (await second.ask("log")).json()).toEqual([1]);
+    for (const mode of ["", "&live=sse"]) {
+      const told = offsetOf(await first.post("log", 2));
+      const control = new AbortController();
+      const answer = await second.ask(`log?offset=${told}${mode}`, { signal: control.signal });
+      expect(answer.status).toBe(200);
+      control.abort();
+    }
+    const polled = second.ask(`log?offset=${offsetOf(await first.post("log", 3))}&live=long-poll`);
+    await second.post("log", 4);
+    expect(await (await polled).json()).toEqual([4]);
   });
 
   test("[DS15] a long stream is read in pages, none of which says that it is up to date but the last", async () => {
@@ -345,19 +363,31 @@ test("[DS25] the name of a deleted source is free again once its forks have expi
   expect(await (await ask("source")).json()).toEqual([2]);
 });
 
-test("[DS20] all readers of a chunk are given one rendering of it", async () => {
-  const rendered = vi.spyOn(RenderedPushes.prototype, "live");
-  onTestFinished(() => rendered.mockRestore());
+test("[DS20] all readers of a log share its rendering, and the last to leave takes it away", async () => {
+  const joined = vi.spyOn(LiveLogs.prototype, "join");
+  const left = vi.spyOn(LiveLogs.prototype, "leave");
+  onTestFinished(() => {
+    joined.mockRestore();
+    left.mockRestore();
+  });
   const { ask, put, post } = await start();
-  await put("log");
-  const readers = await Promise.all([1, 2, 3].map(() => ask("log?offset=now&live=sse")));
+  await put("log", [0]);
+  // From the start, from now, and as a client that comes back: none of them needs words of its own.
+  const readers = await Promise.all(
+    ["-1", "now", "-1&cursor=99999999"].map((from) => ask(`log?offset=${from}&live=sse`)),
+  );
   const bodies = readers.map(({ body }) => body?.getReader());
   // The first control event of each: they are live.
   await Promise.all(bodies.map((body) => body?.read()));
   await post("log", { a: 1 });
-  await vi.waitFor(() => expect(rendered.mock.results.length).toBe(3), FACT);
-  expect(new Set(rendered.mock.calls.map(([push]) => push)).size).toBe(1);
+  const texts = await Promise.all(bodies.map(async (body) => Buffer.from((await body?.read())?.value ?? [])));
+  expect(new Set(texts.map(String)).size).toBe(1);
+  expect(new Set(joined.mock.results.map(({ value }) => value)).size).toBe(1);
   await Promise.all(bodies.map((body) => body?.cancel()));
+  await vi.waitFor(() => expect(left).toHaveBeenCalledTimes(3), FACT);
+  const again = await ask("log?offset=now&live=sse");
+  expect(joined.mock.results.at(-1)?.value).not.toBe(joined.mock.results[0]?.value);
+  await again.body?.cancel();
 });
 
 test("[DS4] a body beyond the limit is 413, and nothing of it is kept", async () => {

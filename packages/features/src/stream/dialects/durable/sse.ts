@@ -1,5 +1,5 @@
+import { encodeBase64 } from "../../../encoding/base64.ts";
 import type { StreamKind } from "../../protocol.ts";
-import { toBase64 } from "./bytes.ts";
 import { bytesOf } from "./content.ts";
 
 /** What a control event says [DS20]. */
@@ -40,7 +40,7 @@ export function controlEvent({ nextOffset, cursor, upToDate, closed }: Control):
 function linesOf(kind: StreamKind, chunks: readonly unknown[]): readonly string[] {
   if (kind === "text") return chunks.join("").split(LINE_ENDS);
   // Base64 of each chunk is padded by itself, which a decoder of several in a row would not take.
-  if (kind === "bytes") return [chunks.length === 1 ? String(chunks[0]) : toBase64(bytesOf(chunks))];
+  if (kind === "bytes") return [chunks.length === 1 ? String(chunks[0]) : encodeBase64(bytesOf(chunks))];
   const [first, ...others] = chunks.map((chunk) => JSON.stringify(chunk));
   return [`[${first}`, ...others.map((one) => `,${one}`), "]"];
 }

@@ -1,4 +1,6 @@
 import type { Position } from "@plexline/protocol";
+import { type BodyLimit, readBody } from "../../../http/body.ts";
+import { inSession } from "../../../http/request-session.ts";
 import {
   type AppendInput,
   type AppendOutput,
@@ -7,11 +9,11 @@ import {
   type StreamInfo,
 } from "../../protocol.ts";
 import { answer, standing, streamHeaders } from "./answer.ts";
-import { readBody } from "./body.ts";
 import { baseType, chunksOf, kindOf } from "./content.ts";
-import { ask, type Exchange } from "./exchange.ts";
+import { ask, type Exchange, type Settings } from "./exchange.ts";
 import { refuse } from "./failure.ts";
-import { createFork, readFork } from "./fork.ts";
+import { createFork } from "./fork.ts";
+import { readFork } from "./fork-plan.ts";
 import {
   HEADER,
   type Lifetime,
@@ -23,7 +25,6 @@ import {
 import { gone } from "./place.ts";
 import { recordOf } from "./record.ts";
 import { removeForgotten, removeStream } from "./removal.ts";
-import { inSession } from "./request-session.ts";
 
 /** Media type of streams that are made without one. */
 const DEFAULT_TYPE = "application/octet-stream";
@@ -46,7 +47,7 @@ export async function createStream(exchange: Exchange): Promise<Response> {
     contentType: headers.get("content-type"),
     lifetime: readLifetime(headers),
     isClosed: wantsClose(headers),
-    body: await readBody(request, settings.bodyBytesMax),
+    body: await readBody(request, bodyLimit(settings)),
   };
   const { created, info } = await inSession(exchange, async (session) => {
     if (fork) return createFork(session, exchange, wanted, fork);
@@ -96,7 +97,7 @@ export async function appendToStream(exchange: Exchange): Promise<Response> {
   const producer = readProducer(headers);
   const order = headers.get(HEADER.order);
   const contentType = headers.get("content-type");
-  const body = await readBody(request, settings.bodyBytesMax);
+  const body = await readBody(request, bodyLimit(settings));
   const hasBody = body.length > 0;
   if (!hasBody && !close)
     throw refuse(
@@ -217,4 +218,8 @@ function beforeAppend(output: Accepted, count: number): Position {
 /** The entry that closes a stream is no data: its end is where the data ends. */
 function beforeClose({ position }: { readonly position: Position }): Position {
   return { ...position, offset: Math.max(0, position.offset - 1) };
+}
+
+function bodyLimit({ bodyBytesMax }: Settings): BodyLimit {
+  return { bytesMax: bodyBytesMax, fix: "Send less at once, or raise bodyBytesMax of the endpoint." };
 }

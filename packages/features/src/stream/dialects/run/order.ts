@@ -73,11 +73,19 @@ export function parseOrder({ type, fields, id }: OrderMessage): Order {
     case "outcome":
       return { ...command(STREAM_COMMAND.outcome, fields, id), isKeyed: true };
     case "cancel":
-      return { ...command(STREAM_COMMAND.cancel, { ...keyed, ...pick(fields, "reason") }, id), isKeyed: true };
+      return {
+        ...command(STREAM_COMMAND.cancel, { ...keyed, ...pick(fields, "reason") }, id),
+        isKeyed: true,
+      };
     case "steer":
       return { ...command(STREAM_COMMAND.steer, { ...keyed, ...pick(fields, "data") }, id), isKeyed: true };
     case "input-response": {
-      const response = { ...keyed, ...pick(fields, "ask"), ...pick(fields, "data"), ...pick(fields, "status") };
+      const response = {
+        ...keyed,
+        ...pick(fields, "ask"),
+        ...pick(fields, "data"),
+        ...pick(fields, "status"),
+      };
       return { ...command(STREAM_COMMAND.respond, response, id), isKeyed: true };
     }
     default:

@@ -23,6 +23,10 @@ export interface ReaderWords {
 }
 
 export interface ReaderListener {
+  /** So many further events have been handed over. */
+  handed?(count: number): void;
+  /** The reader has been told of a gap. */
+  gap?(): void;
   /** The run's last event has been handed over. */
   finished?(): void;
   /** The client may not read it any more. What is returned is told to it. */
@@ -54,8 +58,10 @@ export class RunReader {
     this.#words = words;
     this.#listener = listener;
     this.#tail = new RunTail(ws, run, renderings, {
+      handed: (count) => listener.handed?.(count),
       finished: () => listener.finished?.(),
       lost: (reason) => {
+        listener.gap?.();
         // Not in the middle of the message that is being sent.
         queueMicrotask(() => void this.#goOn());
         return words.gap(reason);
@@ -79,8 +85,8 @@ export class RunReader {
     if (isResumed) {
       if (await this.#tail.follow(since)) return;
       // It was dropped since it was looked at.
-      this.#ws.send(this.#words.gap("trimmed"));
-    } else if (reason !== null) this.#ws.send(this.#words.gap(reason));
+      this.#tellGap("trimmed");
+    } else if (reason !== null) this.#tellGap(reason);
     await this.#beginAnew(isResumed ? await readStanding(this.#ws, this.#topic) : standing);
   }
 
@@ -105,9 +111,14 @@ export class RunReader {
       if (standing.end) this.#listener.finished?.();
       if (isFollowed) return;
       if (tries === TRIES_MAX) throw new PlexlineError("OVERLOADED");
-      this.#ws.send(this.#words.gap("trimmed"));
+      this.#tellGap("trimmed");
       standing = await readStanding(this.#ws, this.#topic);
     }
+  }
+
+  #tellGap(reason: "trimmed" | "reset"): void {
+    this.#listener.gap?.();
+    this.#ws.send(this.#words.gap(reason));
   }
 
   /** Why what follows a position cannot be had; null if it can. */

@@ -5,31 +5,41 @@ import { type ToldEvent, toRunEvent } from "../../run/run-event.ts";
 /** Words of a wire for the events of one run; null for one that it has no word for. */
 export type RenderEvent = (told: ToldEvent) => string | null;
 
+/** A wire that keeps something of a run. */
+export interface RunRenderer {
+  readonly render: RenderEvent;
+  /** Whether nothing is told after this event. Default: after `close`. */
+  readonly isEnd?: (told: ToldEvent) => boolean;
+}
+
 /** The events of one run in the words of one wire, made once for all who read it. */
-export interface Rendering {
+export interface Rendering<Renderer extends RunRenderer = RunRenderer> {
   readonly translation: SharedTranslation;
-  /** Offset of the run's `close`; null while nobody has been told of it. */
-  readonly closedAt: number | null;
+  readonly renderer: Renderer;
+  /** Whether an event after which nothing is told is among those after `from`, up to `to`. */
+  endsWithin(from: number, to: number): boolean;
   release(): void;
 }
 
-interface Shared {
+interface Shared<Renderer> {
+  readonly renderer: Renderer;
   readonly translation: SharedTranslation;
-  closedAt: number | null;
+  /** Offsets of the events after which nothing is told: the last of the run, or those of lost producers. */
+  readonly ends: Set<number>;
   readers: number;
 }
 
 /** The renderings of all runs that are read in one wire. They are kept for as long as they are read. */
-export class Renderings {
-  readonly #render: (runId: string) => RenderEvent;
-  readonly #shared = new Map<string, Shared>();
+export class Renderings<Renderer extends RunRenderer = RunRenderer> {
+  readonly #open: (runId: string) => Renderer;
+  readonly #shared = new Map<string, Shared<Renderer>>();
 
-  constructor(render: (runId: string) => RenderEvent) {
-    this.#render = render;
+  constructor(open: (runId: string) => Renderer) {
+    this.#open = open;
   }
 
   /** That of a run in one epoch of its log: a push does not say its epoch, and every cursor has it. */
-  take(runId: string, epoch: string): Rendering {
+  take(runId: string, epoch: string): Rendering<Renderer> {
     const key = `${epoch}\n${runId}`;
     const shared = this.#shared.get(key) ?? this.#make(runId, epoch);
     this.#shared.set(key, shared);
@@ -37,8 +47,10 @@ export class Renderings {
     let isReleased = false;
     return {
       translation: shared.translation,
-      get closedAt() {
-        return shared.closedAt;
+      renderer: shared.renderer,
+      endsWithin(from, to) {
+        for (const end of shared.ends) if (end > from && end <= to) return true;
+        return false;
       },
       release: () => {
         if (isReleased) return;
@@ -54,16 +66,21 @@ export class Renderings {
     return this.#shared.size;
   }
 
-  #make(runId: string, epoch: string): Shared {
-    const render = this.#render(runId);
+  #make(runId: string, epoch: string): Shared<Renderer> {
+    const renderer = this.#open(runId);
+    const { render, isEnd = isClose } = renderer;
+    const ends = new Set<number>();
     const hear = (message: ServerMessage | BinaryMessage): string | null => {
       if (!("type" in message) || message.type !== "push") return null;
       const told = toRunEvent(message, epoch);
       if (told === null) return null;
-      if (told.type === "close") shared.closedAt = message.offset ?? null;
+      if (isEnd(told) && message.offset !== undefined) ends.add(message.offset);
       return render(told);
     };
-    const shared: Shared = { translation: { shared: hear }, closedAt: null, readers: 0 };
-    return shared;
+    return { renderer, translation: { shared: hear }, ends, readers: 0 };
   }
+}
+
+function isClose({ type }: ToldEvent): boolean {
+  return type === "close";
 }

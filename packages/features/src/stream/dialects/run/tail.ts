@@ -4,6 +4,8 @@ import type { Rendering, Renderings } from "./rendering.ts";
 
 /** Who hears what happens to a tail. What is returned is told to the client. */
 export interface TailListener {
+  /** So many further events have been handed over. */
+  handed?(count: number): void;
   /** The run's last event has been handed over. */
   finished(): void;
   /** What would come next is gone: nothing follows until `follow` is called again. */
@@ -36,10 +38,11 @@ export class RunTail {
 
   /** Tells what follows a position; false, and nothing is told, if that cannot be had any more. */
   async follow(since: Position): Promise<boolean> {
-    this.leave();
     const rendering = this.#renderings.take(this.#runId, since.epoch);
+    this.leave();
     this.#rendering = rendering;
     let isFinished = false;
+    let handed = since.offset;
     try {
       const { recovered } = await this.#ws.subscribe(this.#topic, {
         since,
@@ -47,8 +50,9 @@ export class RunTail {
         own: {
           translate: (message) => (this.#rendering === rendering ? this.#hear(message) : null),
           handed: (offset) => {
-            const { closedAt } = rendering;
-            if (isFinished || closedAt === null || offset < closedAt) return;
+            if (offset > handed) this.#listener.handed?.(offset - handed);
+            handed = Math.max(handed, offset);
+            if (isFinished || !rendering.endsWithin(since.offset, offset)) return;
             isFinished = true;
             if (this.#rendering === rendering) this.#listener.finished();
           },

@@ -28,6 +28,8 @@ export class RunWriter {
   #begun: Promise<unknown> = Promise.resolve();
   /** The last command: chunks may be under way together, as the stream keeps their order, but not beside a command. */
   #command: Promise<unknown> = Promise.resolve();
+  /** Answers come in the order of the calls, also that to what had been done before. */
+  #answered: Promise<unknown> = Promise.resolve();
 
   constructor(ws: EndpointSession, topic: string) {
     this.#ws = ws;
@@ -43,7 +45,9 @@ export class RunWriter {
     const settled = done.then(nothing, nothing);
     this.#begun = Promise.all([this.#begun, settled]);
     if (isCommand) this.#command = settled;
-    return done;
+    const answer = this.#answered.then(() => done);
+    this.#answered = answer.then(nothing, nothing);
+    return answer;
   }
 
   async #publish({ chunk, id }: Order & { kind: "chunk" }): Promise<Done> {

@@ -1,6 +1,8 @@
 import type { Clock, Random, RequestContext } from "@plexline/server";
+import type { PolicyReaders } from "../../policy/readers.ts";
 import type { Renderings } from "../run/rendering.ts";
-import type { FormatName, StreamFormat } from "./format.ts";
+import type { FormatName } from "./format.ts";
+import type { ServedFormat } from "./format-stream.ts";
 
 /** What all requests have in common. */
 export interface StreamSettings {
@@ -10,7 +12,9 @@ export interface StreamSettings {
   readonly longPollTimeoutMs: number;
   readonly rotateMs: number;
   readonly renderings: Renderings;
-  readonly formats: Readonly<Record<FormatName, { readonly format: StreamFormat; readonly renderings: Renderings }>>;
+  /** Who may read, by which transport; absent where nothing says so. */
+  readonly readers?: PolicyReaders;
+  readonly formats: Readonly<Record<FormatName, ServedFormat>>;
 }
 
 /** One request about one run. */

@@ -34,7 +34,7 @@ export interface StreamFormat {
 }
 
 /** The chunk as it was appended, of an event that is one. */
-export function valueOf({ type, data }: ToldEvent): unknown {
+export function chunkOf({ type, data }: ToldEvent): unknown {
   return type === "chunk" ? data.value : { type, ...data };
 }
 
@@ -57,7 +57,8 @@ export function mergeDeltas(
   if (!rule || first[rule.id] !== second[rule.id]) return null;
   const [head, tail] = [first[rule.delta], second[rule.delta]];
   const isPlain = (fields: object) => Object.keys(fields).every((name) => isPart(name, rule));
-  if (typeof head !== "string" || typeof tail !== "string" || !isPlain(first) || !isPlain(second)) return null;
+  if (typeof head !== "string" || typeof tail !== "string" || !isPlain(first) || !isPlain(second))
+    return null;
   return { ...first, [rule.delta]: head + tail };
 }
 

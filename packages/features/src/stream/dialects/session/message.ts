@@ -86,10 +86,12 @@ export function encodeAck(sessionId: string, done: Done): string {
   return JSON.stringify({ type: "agent:ack", sessionId, ...done });
 }
 
-export function encodeError(error: PlexlineError, sessionId: string | undefined): string {
+/** `id`: of the message that it answers. */
+export function encodeError(error: PlexlineError, sessionId: string | undefined, id?: string): string {
   return JSON.stringify({
     type: "error",
     ...(sessionId === undefined ? {} : { sessionId }),
+    ...(id === undefined ? {} : { id }),
     ...error.toBody(),
   });
 }

@@ -31,7 +31,7 @@ export const topicOfSession = (sessionId: string): string => `run:${sessionId}`;
  * });
  */
 export function agentMessages({ topic = topicOfSession }: AgentMessagesOptions = {}): AgentModule {
-  const renderings = new Renderings((sessionId) => (told) => encodeEvent(sessionId, told));
+  const renderings = new Renderings((sessionId) => ({ render: (told) => encodeEvent(sessionId, told) }));
   const open = new WeakMap<EndpointSession, SessionRuns>();
   return {
     types: MESSAGE_TYPES,

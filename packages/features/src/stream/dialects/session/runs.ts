@@ -1,7 +1,9 @@
 import { PlexlineError, type Position, parseTopic } from "@plexline/protocol";
 import type { EndpointSession } from "@plexline/server";
+import type { EnteredReader } from "../../policy/readers.ts";
 import { parseOrder } from "../run/order.ts";
 import { RunReader } from "../run/reader.ts";
+import { asRefusal } from "../run/refusal.ts";
 import type { Renderings } from "../run/rendering.ts";
 import { readCursor } from "../run/standing.ts";
 import { RunWriter } from "../run/writer.ts";
@@ -30,9 +32,16 @@ export class SessionRuns {
   readonly #topic: (sessionId: string) => string;
   readonly #renderings: Renderings;
   readonly #runs = new Map<string, JoinedRun>();
+  readonly #counted: Pick<EnteredReader, "handed" | "gap"> | null;
   #isOver = false;
 
-  constructor(ws: EndpointSession, topic: (sessionId: string) => string, renderings: Renderings) {
+  constructor(
+    ws: EndpointSession,
+    topic: (sessionId: string) => string,
+    renderings: Renderings,
+    counted: Pick<EnteredReader, "handed" | "gap"> | null = null,
+  ) {
+    this.#counted = counted;
     this.#ws = ws;
     this.#topic = topic;
     this.#renderings = renderings;
@@ -87,6 +96,8 @@ export class SessionRuns {
       { topic, runId: sessionId },
       { words: wordsFor(sessionId), renderings: this.#renderings },
       {
+        handed: (count) => this.#counted?.handed(count),
+        gap: () => this.#counted?.gap(),
         ended(error) {
           forget();
           return encodeError(asRefusal(error), sessionId);
@@ -107,10 +118,4 @@ export class SessionRuns {
     this.#runs.set(sessionId, run);
     return run;
   }
-}
-
-/** That it once was allowed is said by the text; the code is the one for what is not allowed. */
-function asRefusal(error: PlexlineError): PlexlineError {
-  if (error.code !== "REVOKED") return error;
-  return new PlexlineError("FORBIDDEN", { message: error.message, fix: error.fix });
 }

@@ -1,4 +1,4 @@
-import { toBase64Url } from "../bytes.ts";
+import { encodeBase64Url } from "../../../../encoding/base64.ts";
 
 /** The public half of the key that webhooks are signed with, as a JWK. */
 export interface PublicKey {
@@ -34,19 +34,19 @@ export async function createSigner(privateKey?: JsonWebKey): Promise<Signer> {
     async sign(body, nowMs) {
       const seconds = Math.floor(nowMs / 1_000);
       const signature = await crypto.subtle.sign(ALGORITHM, key, encoder.encode(`${seconds}.${body}`));
-      return `t=${seconds},kid=${kid},ed25519=${toBase64Url(new Uint8Array(signature))}`;
+      return `t=${seconds},kid=${kid},ed25519=${encodeBase64Url(new Uint8Array(signature))}`;
     },
   };
 }
 
 /** SHA-256 of a text, as base64url. */
 export async function sha256(text: string): Promise<string> {
-  return toBase64Url(new Uint8Array(await crypto.subtle.digest("SHA-256", encoder.encode(text))));
+  return encodeBase64Url(new Uint8Array(await crypto.subtle.digest("SHA-256", encoder.encode(text))));
 }
 
 /** A secret of 256 bits. */
 export function newSecret(): string {
-  return toBase64Url(crypto.getRandomValues(new Uint8Array(32)));
+  return encodeBase64Url(crypto.getRandomValues(new Uint8Array(32)));
 }
 
 async function newKey(): Promise<JsonWebKey> {

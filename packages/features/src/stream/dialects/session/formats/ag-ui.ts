@@ -17,8 +17,9 @@ export const agUiFormat: StreamFormat = {
   merge: (before, after) => mergeDeltas(DELTAS, before, after),
   open() {
     /** Offsets of the last that began a run, and of the last that ended one. */
-    let [begun, ended] = [0, 0];
-    const isRunning = () => begun > ended;
+    let begun = 0;
+    let ended = 0;
+    const isRunning = () => ended <= begun;
     return {
       note({ value, cursor }) {
         const type = typeof value === "object" && value !== null && "type" in value ? value.type : undefined;
@@ -28,7 +29,7 @@ export const agUiFormat: StreamFormat = {
       },
       atClose: (cursor) =>
         isRunning() ? runError("RUN_CLOSED", "The run was closed before it had finished.", cursor) : null,
-      // A body without an event is no run to the client, and so is one that was lost before it had begun.
+      // A run that had ended by itself needs no more words, and yet nothing follows.
       atLoss: (cursor) =>
         isRunning() ? runError("PRODUCER_LOST", "The producer of this run was lost.", cursor) : "",
     };
