@@ -15,6 +15,8 @@ export default defineConfig({
           include: ["packages/*/src/**/*.test.ts", "apps/*/src/**/*.test.ts", "scripts/**/*.test.ts"],
           testTimeout: 60_000,
           maxWorkers: 2,
+          // These import eventsource-parser, which has a condition "source" of its own, in TypeScript.
+          server: { deps: { inline: [/node_modules\/(?:ai|@ai-sdk|eventsource|eventsource-parser)\//] } },
           sequence: { groupOrder: 0 },
         },
       },

@@ -7,12 +7,12 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { placesOf, startClients } from "./documents/clients.mjs";
 import { createContent, digestOfUpdates, structsOf } from "./documents/content.mjs";
-import { untilQuiet } from "./harness/observe.mjs";
 import { measureOnce, SCENARIOS, seededNames, WARM_UP } from "./documents/scenarios.mjs";
 import { aimsOf, markdownTable, terminalTable } from "./documents/table.mjs";
 import { verify } from "./documents/verify.mjs";
 import { beAlone } from "./harness/alone.mjs";
 import { canPin, describeMachine } from "./harness/machine.mjs";
+import { untilQuiet } from "./harness/observe.mjs";
 import { installPeers } from "./harness/peers.mjs";
 import { pick } from "./harness/pick.mjs";
 import { scratch } from "./harness/scratch.mjs";
@@ -113,7 +113,10 @@ async function main() {
   print("A real provider has found the same document on both, after a restart.");
   const results = [];
   for (const scenario of scenarios) {
-    const result = { scenario, rows: await runTurns(run, scenario, { measure: measureOnce, peer: HOCUSPOCUS.store }) };
+    const result = {
+      scenario,
+      rows: await runTurns(run, scenario, { measure: measureOnce, peer: HOCUSPOCUS.store }),
+    };
     progress("");
     print(`\n${values.markdown ? markdownTable(result) : terminalTable(result)}`);
     results.push(result);

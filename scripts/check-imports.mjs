@@ -33,6 +33,9 @@ const RANKS = {
   platform: 8,
 };
 
+/** Folders beside the features that all of these may import; each may import itself and those after it, and no feature. */
+const BELOW_FEATURES = ["http", "encoding"];
+
 /** What a worker thread of a feature runs, and what starts it: the files of a feature that need Node. */
 const FEATURE_NODE = /^packages\/features\/src\/[\w-]+\/worker\/(?:thread|worker-host|pool)\.ts$/;
 
@@ -109,6 +112,12 @@ function featureProblem(path, target) {
   const from = path.split("/")[3];
   const to = target.split("/")[3];
   if (from.endsWith(".ts") || from === to) return undefined;
+  const isBelow = BELOW_FEATURES.includes(to);
+  if (BELOW_FEATURES.includes(from))
+    return isBelow && BELOW_FEATURES.indexOf(to) > BELOW_FEATURES.indexOf(from)
+      ? undefined
+      : `${from} is below the features and imports none of them`;
+  if (isBelow) return undefined;
   // A wire that several features share is translated in one place: it knows their wires, and nothing else of the others.
   if (path.includes("/dialects/") && target.endsWith(`/${to}/protocol.ts`)) return undefined;
   return to.endsWith(".ts")

@@ -1,8 +1,8 @@
 // What is done to every server. Each sample is of a fresh process on documents that it had stored before.
 import { setTimeout as sleep } from "node:timers/promises";
+import { collectedMiB, observe, untilQuiet } from "../harness/observe.mjs";
 import { placesOf } from "./clients.mjs";
 import { BYTES } from "./content.mjs";
-import { collectedMiB, observe, untilQuiet } from "../harness/observe.mjs";
 
 export const DOCUMENTS = 50;
 const JOINERS = 100;

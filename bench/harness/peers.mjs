@@ -7,7 +7,11 @@ const PEERS = fileURLToPath(new URL("../peers", import.meta.url));
 
 /** Installs the peers, unless all of them are there. */
 export function installPeers(print) {
-  if (["ws", "socket.io", "@hocuspocus/server", "@durable-streams/server"].every((name) => existsSync(`${PEERS}/node_modules/${name}`)))
+  if (
+    ["ws", "socket.io", "@hocuspocus/server", "@durable-streams/server"].every((name) =>
+      existsSync(`${PEERS}/node_modules/${name}`),
+    )
+  )
     return;
   print("Installing the servers to compare with: npm ci --prefix bench/peers");
   const { status } = spawnSync("npm", ["ci", "--prefix", PEERS, "--no-audit", "--no-fund"], {

@@ -5,6 +5,9 @@ import { reportTo } from "../harness/child.mjs";
 
 const { BENCH_DIRECTORY: directory, BENCH_STORE: store } = process.env;
 
+/** It tells of its start and of appends that are slow, in the middle of the tables. */
+console.info = () => {};
+
 const server = new DurableStreamTestServer({
   port: 0,
   ...(store === "file" ? { dataDir: join(directory, "durable-streams") } : {}),

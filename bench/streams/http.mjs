@@ -36,7 +36,7 @@ export class HttpConnection {
 
   static open = async (port) => new HttpConnection(await openSocket(port));
 
-  /** Resolves with the head in lower case and the body of the answer; rejects for a status of 400 or more. */
+  /** Resolves with the head and the body of the answer; rejects for a status of 400 or more. */
   request(text) {
     return new Promise((resolve, reject) => {
       this.#waiting = { resolve, reject };
@@ -53,7 +53,7 @@ export class HttpConnection {
     const headEnd = this.#received.indexOf(HEAD_END);
     if (headEnd < 0 || this.#waiting === null) return;
     const bodyAt = headEnd + HEAD_END.length;
-    const head = this.#received.toString("latin1", 0, bodyAt).toLowerCase();
+    const head = this.#received.toString("latin1", 0, bodyAt);
     const end = this.#endOf(head, bodyAt);
     if (end < 0) return;
     const body = this.#received.subarray(bodyAt, end);
@@ -66,12 +66,12 @@ export class HttpConnection {
   }
 
   #endOf(head, bodyAt) {
-    const length = /content-length: (\d+)/.exec(head)?.[1];
+    const length = /content-length: (\d+)/i.exec(head)?.[1];
     if (length !== undefined) {
       const end = bodyAt + Number(length);
       return this.#received.length >= end ? end : -1;
     }
-    if (!head.includes("transfer-encoding: chunked")) return bodyAt;
+    if (!/transfer-encoding: chunked/i.test(head)) return bodyAt;
     // An empty body is the last chunk alone, whose line end is that of the head.
     const at = this.#received.indexOf(LAST_CHUNK, bodyAt - 2);
     return at < 0 ? -1 : at + LAST_CHUNK.length;

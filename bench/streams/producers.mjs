@@ -8,7 +8,9 @@ async function openHttp({ port, path, token }, inFlight) {
   const connections = await Promise.all(Array.from({ length: inFlight }, () => HttpConnection.open(port)));
   return {
     append: (index, text) => connections[index].request(requestText("POST", { path, token }, { body: text })),
-    close: () => connections.forEach((connection) => connection.close()),
+    close() {
+      for (const connection of connections) connection.close();
+    },
   };
 }
 
@@ -18,13 +20,8 @@ const OPEN = '{"type"';
 async function openNative({ port, path, token }) {
   const waiting = new Map();
   let text = "";
-  let welcome = () => {};
-  const isWelcome = new Promise((resolve) => {
-    welcome = resolve;
-  });
   const socket = await openSession(port, token, (chunk) => {
     text += chunk.toString("latin1");
-    if (text.includes('"type":"welcome"')) welcome();
     const replies = text.split(OPEN);
     // The last may not be whole yet.
     const isWhole = text.endsWith("}");
@@ -38,7 +35,6 @@ async function openNative({ port, path, token }) {
       else reject?.(new Error(reply));
     }
   });
-  await isWelcome;
   let ref = 0;
   return {
     append: (_index, value) =>

@@ -7,26 +7,25 @@ const READY = { sse: Buffer.from('"upToDate":true'), native: Buffer.from('"type"
 
 /**
  * Opens a reader from the stream's start. `ready` resolves when it has been told that it is up to date, or subscribed;
- * `onToken` is called with the number of the newest token whenever some have come.
+ * `onToken` is called with the number of each token.
  */
-export function openReader({ wire, port, path, token }, { isStrict = false, onToken }) {
-  const finder = new TokenFinder(isStrict);
-  const reader = { finder, socket: null, isOver: false, ready: null };
+export function openReader(place, { isStrict = false, onToken = () => {} } = {}) {
+  const ready = READY[place.wire];
+  const reader = { finder: new TokenFinder(isStrict), socket: null, isOver: false };
   reader.ready = new Promise((resolve, reject) => {
     let isReady = false;
     const onData = (chunk) => {
-      if (!isReady && chunk.includes(READY[wire])) {
+      if (!isReady && chunk.includes(ready)) {
         isReady = true;
         resolve();
       }
-      const before = finder.last;
       try {
-        if (finder.take(chunk) !== before) onToken(before, finder.last);
+        reader.finder.take(chunk, onToken);
       } catch (error) {
-        reader.failure = error.message;
+        reader.failure ??= error.message;
       }
     };
-    connect(onData).then((socket) => {
+    OPEN[place.wire](place, onData).then((socket) => {
       reader.socket = socket;
       socket.on("close", () => {
         reader.isOver = true;
@@ -36,17 +35,19 @@ export function openReader({ wire, port, path, token }, { isStrict = false, onTo
   });
   reader.ready.catch(() => undefined);
   return reader;
+}
 
-  async function connect(onData) {
-    if (wire === "native") {
-      const socket = await openSession(port, token, onData);
-      socket.write(frameOf({ type: "subscribe", ref: 1, topic: `stream:${path}`, since: "start" }));
-      return socket;
-    }
+const OPEN = {
+  async native({ port, path, token }, onData) {
+    const socket = await openSession(port, token, onData);
+    socket.write(frameOf({ type: "subscribe", ref: 1, topic: `stream:${path}`, since: "start" }));
+    return socket;
+  },
+  async sse({ port, path, token }, onData) {
     const socket = await openSocket(port);
     socket.on("data", onData);
     const query = "?offset=-1&live=sse";
     socket.write(requestText("GET", { path, token }, { query, headers: "Accept: text/event-stream\r\n" }));
     return socket;
-  }
-}
+  },
+};

@@ -1,8 +1,15 @@
 // The Plexline server of bench/streams.mjs: streams on the native wire and on that of Durable Streams, users by HS256 token,
 // the producer by the key of a service.
-import { stream } from "../../packages/features/dist/stream/server.js";
+
 import { durableStreams } from "../../packages/features/dist/stream/dialects/durable/endpoint.js";
-import { createServer, firstOf, jwt, servicePrincipal, staticTokens } from "../../packages/server/dist/index.js";
+import { stream } from "../../packages/features/dist/stream/server.js";
+import {
+  createServer,
+  firstOf,
+  jwt,
+  servicePrincipal,
+  staticTokens,
+} from "../../packages/server/dist/index.js";
 import { reportTo } from "../harness/child.mjs";
 
 /** Every limiter stays on; these are only high enough not to be what is measured. */
@@ -25,8 +32,8 @@ const app = createServer({
   },
   endpoints: [...durableStreams()],
   auth: firstOf([
-    jwt({ secret }),
     staticTokens([{ token: serviceToken, principal: servicePrincipal("bench", "default") }]),
+    jwt({ secret }),
   ]),
   resources: "auto",
   directory,

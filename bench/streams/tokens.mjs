@@ -18,49 +18,33 @@ function numberAt(bytes, at) {
 }
 
 /**
- * Finds the newest token in what a reader receives, without looking at the rest: tokens come in order, so that it tells how many
- * there were. One that is `strict` looks at each, and throws if one is missing or comes twice.
+ * Counts the tokens in what one reader receives, without looking at the rest. One that is `strict` remembers which have come:
+ * as many as there are, none twice, is all of them.
  */
 export class TokenFinder {
-  last = -1;
+  count = 0;
   #carry = NOTHING;
-  #isStrict;
+  #seen;
 
   constructor(isStrict = false) {
-    this.#isStrict = isStrict;
+    this.#seen = isStrict ? new Set() : null;
   }
 
-  /** Takes what has arrived, and returns the number of the newest token so far. */
-  take(chunk) {
+  /** Takes what has arrived; `onToken` is called with the number of each token. */
+  take(chunk, onToken) {
     const bytes = this.#carry.length > 0 ? Buffer.concat([this.#carry, chunk]) : chunk;
-    this.#carry = carryOf(bytes);
-    if (this.#isStrict) this.#takeEach(bytes);
-    else this.#takeNewest(bytes);
-    return this.last;
-  }
-
-  #takeNewest(bytes) {
-    let at = bytes.lastIndexOf(MARK);
-    if (at >= 0 && at + MARKER_BYTES > bytes.length) at = at === 0 ? -1 : bytes.lastIndexOf(MARK, at - 1);
-    if (at < 0) return;
-    const number = numberAt(bytes, at);
-    if (number < this.last) throw new Error(`Token ${number} came after ${this.last}.`);
-    this.last = number;
-  }
-
-  #takeEach(bytes) {
-    for (let at = bytes.indexOf(MARK); at >= 0; at = bytes.indexOf(MARK, at + MARKER_BYTES)) {
-      if (at + MARKER_BYTES > bytes.length) return;
+    let at = bytes.indexOf(MARK);
+    for (; at >= 0 && at + MARKER_BYTES <= bytes.length; at = bytes.indexOf(MARK, at + MARKER_BYTES)) {
       const number = numberAt(bytes, at);
-      if (number !== this.last + 1) throw new Error(`Token ${number} came after ${this.last}.`);
-      this.last = number;
+      if (this.#seen?.has(number)) throw new Error(`Token ${number} came twice.`);
+      this.#seen?.add(number);
+      this.count += 1;
+      onToken(number);
     }
+    this.#carry = at >= 0 ? Buffer.from(bytes.subarray(at)) : carryOf(bytes);
   }
 }
 
-/** The beginning of a marker at the end of what has arrived. */
-function carryOf(bytes) {
-  const tail = bytes.subarray(Math.max(0, bytes.length - MARKER_BYTES + 1));
-  const at = tail.indexOf(MARK[0]);
-  return at < 0 ? NOTHING : Buffer.from(tail.subarray(at));
-}
+/** A mark may be cut in the middle. */
+const carryOf = (bytes) =>
+  bytes.length > 0 && bytes.at(-1) === MARK[0] ? Buffer.from(MARK.subarray(0, 1)) : NOTHING;

@@ -13,10 +13,20 @@ export function frameOf(message) {
   return Buffer.concat([Buffer.from([...head, 0, 0, 0, 0]), payload]);
 }
 
-/** Opens a session with a token; what the server sends goes to `onData`, bytes as they come, from its first on. */
+const WELCOME = Buffer.from('"type":"welcome"');
+
+/** Opens a session with a token, and resolves once it is welcome; what comes then goes to `onData`, bytes as they come. */
 export async function openSession(port, token, onData) {
   const socket = await openSocket(port);
   socket.write(Buffer.concat([Buffer.from(UPGRADE), frameOf({ type: "hello", token })]));
+  await new Promise((resolve, reject) => {
+    socket.on("data", function wait(chunk) {
+      if (!chunk.includes(WELCOME)) return;
+      socket.off("data", wait);
+      resolve();
+    });
+    socket.once("close", () => reject(new Error("The session was refused.")));
+  });
   socket.on("data", onData);
   return socket;
 }

@@ -59,6 +59,7 @@ export class Engine {
   readonly sessions: Sessions;
   readonly liveTopics: LiveTopics;
   readonly connections = new Set<Connection>();
+  readonly #stop = new AbortController();
   readonly #parts: EngineParts;
   readonly #wheel: TimingWheel;
   readonly #spentBursts: SpentBursts;
@@ -95,6 +96,11 @@ export class Engine {
     });
     this.#spentBursts = new SpentBursts(limits.messagesPerSecondMax, limits.messagesBurstMax);
     this.sessions = new Sessions({ router: this.router, clock, random, limits });
+  }
+
+  /** Aborted when the server's own code has to stop too: behind the connections, before the topics. */
+  get stopped(): AbortSignal {
+    return this.#stop.signal;
   }
 
   /** Takes over an open socket. */
@@ -152,6 +158,7 @@ export class Engine {
     const deadline = new Promise<void>((resolve) => clock.setTimer(resolve, graceMs));
     await Promise.race([farewell, deadline]);
     for (const session of [...this.sessions.all()]) this.sessions.end(session);
+    this.#stop.abort();
     await this.liveTopics.close();
     this.#wheel.close();
   }

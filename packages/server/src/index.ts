@@ -17,6 +17,7 @@ export { createMemoryBroker, createMemoryBus, type MemoryBus } from "./broker/me
 export type { OutboxPolicy } from "./broker/publication.ts";
 export type {
   Endpoint,
+  EndpointHost,
   EndpointSession,
   ListedTopic,
   OwnNotices,

@@ -5,7 +5,7 @@ import { createAuthorizer } from "./auth/authorizer.ts";
 import { SESSION_COOKIE } from "./auth/cookie-session.ts";
 import { findCredentials } from "./auth/credentials.ts";
 import { createOriginCheck } from "./auth/origin.ts";
-import { allowOwn } from "./auth/own-principal.ts";
+import { allowOwn, ownPrincipal, ownTenant } from "./auth/own-principal.ts";
 import { createRecordStore, type RecordStore } from "./auth/records.ts";
 import { refuseRevoked } from "./auth/refuse-revoked.ts";
 import { createRevocations, type Revocations } from "./auth/revocation.ts";
@@ -13,7 +13,7 @@ import { createTicketKeys } from "./auth/ticket-keys.ts";
 import { createTickets } from "./auth/tickets.ts";
 import { createMemoryBroker } from "./broker/memory.ts";
 import { Engine, type Target } from "./engine.ts";
-import type { Endpoint } from "./feature/endpoint.ts";
+import type { Endpoint, EndpointHost } from "./feature/endpoint.ts";
 import type { Feature } from "./feature/feature.ts";
 import { createStorageCanary } from "./http/canary.ts";
 import { createFetch } from "./http/fetch.ts";
@@ -30,6 +30,7 @@ import { systemClock } from "./platform/clock.ts";
 import { resolveLimits } from "./platform/limits.ts";
 import { systemRandom } from "./platform/random.ts";
 import type { UpgradeRequest } from "./platform/request.ts";
+import { createOwnTopic } from "./session/own-session.ts";
 import { openEmbeddedStorage } from "./storage/embedded.ts";
 import { meteredStorage } from "./storage/metered.ts";
 import { silentLogger } from "./telemetry/log.ts";
@@ -51,6 +52,7 @@ export interface PlexlineNode {
   readonly records: RecordStore;
   readonly revocations: Revocations;
   readonly listening: Listening[];
+  readonly isClosing: boolean;
   stats(): Stats;
   close(graceMs: number): Promise<void>;
 }
@@ -80,6 +82,7 @@ export async function startNode(
   const authenticator = refuseRevoked(acceptTickets(options.auth, tickets), revocations);
   const authorizer = allowOwn(
     createAuthorizer({ records, mode: options.resources ?? "strict", clock, revocations }),
+    records,
   );
   const engine = new Engine({
     topics: options.topics,
@@ -95,6 +98,19 @@ export async function startNode(
   });
   records.onChange((topic) => void engine.router.subscriptions.reauthorizeTopic(topic));
   revocations.onRevoked(() => engine.revoke((principal) => revocations.isRevoked(principal)));
+
+  const host: EndpointHost = {
+    ...{ clock, random, log, metrics },
+    topic: (address) =>
+      createOwnTopic(
+        async () => {
+          const principal = ownPrincipal(await ownTenant(records, address));
+          return { router: engine.router, topic: address, principal, stopped: engine.stopped };
+        },
+        { clock, random },
+      ),
+  };
+  for (const endpoint of options.endpoints ?? []) endpoint.start?.(host);
 
   const readiness = createReadiness({
     checks: { storage: createStorageCanary({ storage, node: random.id(6), clock }) },
@@ -198,6 +214,9 @@ export async function startNode(
     records,
     revocations,
     listening,
+    get isClosing() {
+      return closing !== null;
+    },
     stats,
     close(graceMs) {
       closing ??= close(graceMs);

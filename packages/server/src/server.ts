@@ -1,8 +1,7 @@
 import type { Server as NodeServer } from "node:http";
-import type { PublishResult } from "@plexline/protocol";
+import { PlexlineError, type PublishResult } from "@plexline/protocol";
 import type { Credentials } from "./auth/authenticator.ts";
-import { ownPrincipal } from "./auth/own-principal.ts";
-import { DEFAULT_TENANT } from "./auth/principal.ts";
+import { ownPrincipal, ownTenant } from "./auth/own-principal.ts";
 import type { RecordStore } from "./auth/records.ts";
 import type { Revocations } from "./auth/revocation.ts";
 import { servicePrincipal } from "./auth/static-token.ts";
@@ -48,7 +47,10 @@ export interface CoreApp<
       readonly requestPrefixes?: readonly string[];
     },
   ): Promise<() => void>;
-  /** Takes over a socket of another transport, e.g. an in-memory pair. Needs `start`. */
+  /**
+   * Takes over a socket of another transport, e.g. an in-memory pair. Needs `start`.
+   * @throws PlexlineError SHUTTING_DOWN once `close` was called: the socket stays the caller's.
+   */
   accept(socket: Socket, credentials: Credentials, target?: Target): void;
   /** Publishes an event from the server's own code; resolves once it is durable, if the topic keeps a log. */
   publish(topic: string, event: string, payload: unknown, options?: { key?: string }): Promise<PublishResult>;
@@ -93,7 +95,7 @@ export function createServer<const Topics extends Readonly<Record<string, Featur
   };
   const publish: App["publish"] = async (topic, event, payload, { key } = {}) => {
     const { engine, records } = await started();
-    const tenant = (await records.get(topic))?.tenant ?? DEFAULT_TENANT;
+    const tenant = await ownTenant(records, topic);
     const request = { topic, event, payload, ...(key === undefined ? {} : { key }) };
     return engine.router.publishAs(servicePrincipal("server", tenant), tenant, request);
   };
@@ -102,8 +104,8 @@ export function createServer<const Topics extends Readonly<Record<string, Featur
       async () => {
         const { engine, records } = await started();
         const topic = engine.registry.address(name, params);
-        const tenant = (await records.get(topic))?.tenant ?? DEFAULT_TENANT;
-        return { router: engine.router, topic, principal: ownPrincipal(tenant) };
+        const tenant = await ownTenant(records, topic);
+        return { router: engine.router, topic, principal: ownPrincipal(tenant), stopped: engine.stopped };
       },
       { clock: options.clock ?? systemClock, random: options.random ?? systemRandom },
     ),
@@ -118,8 +120,11 @@ export function createServer<const Topics extends Readonly<Record<string, Featur
       return listening;
     },
     attach: async (server, attachOptions) => (await started()).http.attach(server, attachOptions),
-    accept: (socket, credentials, target = { kind: "native" }) =>
-      needed().engine.accept(socket, credentials, target),
+    accept: (socket, credentials, target = { kind: "native" }) => {
+      const { engine, isClosing } = needed();
+      if (isClosing) throw new PlexlineError("SHUTTING_DOWN");
+      engine.accept(socket, credentials, target);
+    },
     publish,
     topic: (name, params) => ({
       publish: async (event, payload, publishOptions) =>

@@ -207,6 +207,8 @@ class InProcessServer implements TestServer {
   }
 
   async close({ graceMs = 0 }: { graceMs?: number } = {}): Promise<void> {
+    // The port of a server that stops is closed: nobody gets in any more.
+    this.network.isDown = true;
     let isClosed = false;
     const closing = this.app.close({ graceMs }).finally(() => {
       isClosed = true;

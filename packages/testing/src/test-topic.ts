@@ -177,8 +177,9 @@ export function createTestTopic(options: TestTopicOptions = {}): TestTopic {
       return push;
     },
     readEvents: log.readEvents,
-    async reset() {
+    async reset(epoch) {
       await gate.pass();
+      if (epoch !== undefined && epoch !== log.epoch) throw conflict("the log has another epoch");
       log.reset(`${log.epoch}'`);
       const position = { epoch: log.epoch, offset: 0 };
       // As in the engine, nobody waits for it, and what it throws stops nothing.

@@ -2,7 +2,7 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { constants, setPriority, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { openEmbeddedStorage, systemClock, systemRandom } from "@plexline/server";
@@ -72,7 +72,6 @@ export async function startLargeServer(directory) {
   };
 }
 
-/** Somebody comes to a document; resolves when they have it. */
 /** The next message of a process; rejects when it ends instead. */
 async function answerOf(child) {
   const ended = new AbortController();
@@ -87,8 +86,11 @@ async function answerOf(child) {
   }
 }
 
+/** Somebody comes to a document; resolves when they have it. */
 export async function visit(url, kind, name, how = "") {
   const child = fork(VISITOR, [url, kind, name, how], { execArgv: ["--max-old-space-size=4096"] });
+  // Other people's machines are not the server's: what a client computes must not take a core from it.
+  setPriority(child.pid, constants.priority.PRIORITY_LOW);
   const seen = await answerOf(child);
   return {
     seen,

@@ -1,5 +1,4 @@
 // A server of large documents in a process of its own, which says how long its event loop stood still and what it holds.
-import { monitorEventLoopDelay } from "node:perf_hooks";
 import { yWebsocket } from "@plexline/features/doc/y-websocket";
 import { doc } from "@plexline/features/server";
 import {
@@ -9,6 +8,7 @@ import {
   systemClock,
   systemRandom,
 } from "@plexline/server";
+import { watchStalls } from "../../../bench/harness/stalls.mjs";
 
 const directory = process.argv[2];
 const storage = await openEmbeddedStorage({ directory, random: systemRandom, clock: systemClock });
@@ -23,8 +23,7 @@ const app = createServer({
 });
 const { port } = await app.listen(0);
 
-const delay = monitorEventLoopDelay({ resolution: 1 });
-delay.enable();
+const watched = watchStalls();
 let peak = { rss: 0, heapUsed: 0, external: 0 };
 const sample = setInterval(() => {
   const { rss, heapUsed, external } = process.memoryUsage();
@@ -55,11 +54,11 @@ function watch(inner) {
 
 async function answer(request) {
   if (request === "begin") {
-    delay.reset();
+    watched.reset();
     peak = { rss: 0, heapUsed: 0, external: 0 };
     return null;
   }
-  if (request === "look") return { stallMs: delay.max / 1e6, peak, snapshots };
+  if (request === "look") return { stalls: watched.stalls, peak, snapshots };
   if (request === "memory") {
     for (let round = 0; round < 3; round += 1) {
       globalThis.gc?.();

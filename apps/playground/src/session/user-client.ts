@@ -1,6 +1,4 @@
-import type { ConnectionStatus } from "@plexline/client";
-import type { PlexClient } from "@plexline/features/client";
-import { createClient } from "@plexline/features/client";
+import { type Client, type ConnectionStatus, createClient } from "@plexline/client";
 import type { ErrorBody } from "@plexline/protocol";
 import type { ReadonlySignal } from "@preact/signals";
 import { signal } from "@preact/signals";
@@ -13,10 +11,8 @@ import { appendWire, clearWire, EMPTY_WIRE } from "./wire-rows.ts";
 /** A person who goes offline to try it out expects what they wrote to be there when they come back. */
 const QUEUE_AGE_MAX_MS = 60 * 60_000;
 
-/** What the development server serves, as far as the pages ask for it by name. */
-export interface PlaygroundApp {
-  readonly topics: { readonly doc: { readonly feature: "doc"; readonly template: "doc:{name}" } };
-}
+/** Where the native protocol is spoken. */
+export const SOCKET_URL = "/ws";
 
 /** One user's line to the server: everything a pane shows of it, as signals, and everything it can do to it. */
 export interface UserLine {
@@ -34,14 +30,17 @@ export interface UserLine {
   clearWire(): void;
 }
 
-/** Connects a user: a client, a token and a connection of their own. `close` ends the line for good. */
+/**
+ * Connects a user: a client, a token and a connection of their own. `close` ends the line for good. Each page adds the features
+ * that it needs, so that nobody loads those of the others.
+ */
 export function createUserClient(
   person: Person,
   describeBinary?: DescribeBinary,
-): { readonly client: PlexClient<PlaygroundApp>; readonly line: UserLine; close(): void } {
+): { readonly client: Client; readonly line: UserLine; close(): void } {
   const tokens = createTokenSource(person);
-  const client = createClient<PlaygroundApp>({
-    url: "/ws",
+  const client = createClient({
+    url: SOCKET_URL,
     token: tokens.ask,
     name: "plexline-playground",
     queue: { ageMaxMs: QUEUE_AGE_MAX_MS },

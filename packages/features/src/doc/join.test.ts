@@ -3,8 +3,10 @@ import { createTestTopic, type TestTopic } from "@plexline/testing";
 import { describe, expect, test, vi } from "vitest";
 import * as Y from "yjs";
 import { createJoins } from "./join.ts";
+import { createKeptBytes } from "./kept-bytes.ts";
 import { DOC_KIND, EMPTY_UPDATE, PART_BYTES_MAX } from "./protocol.ts";
 import { storeSegments } from "./segment.fixture.ts";
+import { createSnapshotCache } from "./snapshot-cache.ts";
 
 const update = (payload: Uint8Array) => ({ kind: DOC_KIND.update, payload });
 
@@ -62,7 +64,7 @@ describe("joining a document", () => {
     expect(await all(messages)).toEqual([END]);
   });
 
-  test("[DC2] the snapshot, the entries after it, and an empty response: the stored bytes", async () => {
+  test("[DC2] the stored snapshot, the entries after it as one update, and an empty response", async () => {
     const topic = createTestTopic();
     const author = createAuthor(topic);
     for (let n = 0; n < 20; n += 1) author.getText("t").insert(0, `${n} `);
@@ -70,12 +72,8 @@ describe("joining a document", () => {
     author.getText("t").delete(0, 10);
     author.getText("t").insert(0, "after");
     const messages = await all(createJoins(topic).messages(new Map(), { parts: true }));
-    expect(messages).toEqual([
-      update(snapshot),
-      update(topic.entries[20]!.payload),
-      update(topic.entries[21]!.payload),
-      END,
-    ]);
+    expect(topic.entries).toHaveLength(22);
+    expect(messages).toEqual([update(snapshot), update(expect.any(Uint8Array)), END]);
     expect(textOf(receive(new Y.Doc(), messages))).toBe(textOf(author));
   });
 
@@ -153,10 +151,9 @@ describe("joining a document", () => {
     const begun = messages.next();
     author.getText("t").insert(0, "later");
     const first = await begun;
-    expect([first.value, ...(await all(messages))]).toEqual([
-      ...topic.entries.slice(0, 3).map(({ payload }) => update(payload)),
-      END,
-    ]);
+    const answer = [first.value as Binary, ...(await all(messages))];
+    expect(answer.at(-1)).toEqual(END);
+    expect(textOf(receive(new Y.Doc(), answer))).toBe("xxx");
   });
 
   test("the log is read in pages as the messages are asked for", async () => {
@@ -166,11 +163,11 @@ describe("joining a document", () => {
     const messages = createJoins(topic).messages(new Map(), { parts: false });
     await messages.next();
     expect(reads).toHaveBeenCalledTimes(1);
-    expect(await all(messages)).toHaveLength(2_500);
+    expect(await all(messages)).toHaveLength(3);
     expect(reads.mock.calls.map(([from]) => from)).toEqual([0, 1_000, 2_000]);
   });
 
-  test("all who join at the same time share the bytes of one snapshot, and nothing is kept afterwards", async () => {
+  test("all who join at the same time share the bytes of one snapshot, kept for the next for a second", async () => {
     const topic = createTestTopic();
     createAuthor(topic).getText("t").insert(0, "text");
     await fold(topic);
@@ -185,8 +182,82 @@ describe("joining a document", () => {
       if (index % 2 === 0) await messages.return(undefined);
       else await all(messages);
     }
+    topic.clock.advance(999);
+    await all(joins.messages(new Map(), { parts: true }));
+    expect(reads).toHaveBeenCalledTimes(1);
+    topic.clock.advance(1_000);
+    expect(topic.clock.pendingTimers).toBe(0);
     await all(joins.messages(new Map(), { parts: true }));
     expect(reads).toHaveBeenCalledTimes(2);
+  });
+
+  test("of one who joins alone nothing is kept", async () => {
+    const topic = createTestTopic();
+    createAuthor(topic).getText("t").insert(0, "text");
+    await fold(topic);
+    const reads = vi.spyOn(topic, "readSnapshot");
+    const joins = createJoins(topic);
+    await all(joins.messages(new Map(), { parts: true }));
+    expect(topic.clock.pendingTimers).toBe(0);
+    topic.clock.advance(1_000);
+    await all(joins.messages(new Map(), { parts: true }));
+    expect(reads).toHaveBeenCalledTimes(2);
+    // Who comes soon after another one is not alone.
+    await all(joins.messages(new Map(), { parts: true }));
+    expect(topic.clock.pendingTimers).toBe(1);
+  });
+
+  test("what is kept is bounded, and dropped when a newer snapshot is stored", async () => {
+    const topic = createTestTopic();
+    const author = createAuthor(topic);
+    author.getText("t").insert(0, "text");
+    const snapshot = await fold(topic);
+    const kept = createKeptBytes(snapshot.length);
+    const joins = createJoins(topic, createSnapshotCache(topic, kept));
+    const joinTwice = () => Promise.all([1, 2].map(() => all(joins.messages(new Map(), { parts: false }))));
+    await joinTwice();
+    expect(kept.take(1)).toBe(false);
+    joins.renew();
+    expect(topic.clock.pendingTimers).toBe(0);
+    expect(kept.take(1)).toBe(true);
+    await joinTwice();
+    expect(topic.clock.pendingTimers).toBe(0);
+  });
+
+  test("the log is read and merged once for all who join, and for who comes later only what has come since", async () => {
+    const topic = createTestTopic();
+    const author = createAuthor(topic);
+    for (let n = 0; n < 20; n += 1) author.getText("t").insert(n, "x");
+    const reads = vi.spyOn(topic, "readEntries");
+    const joins = createJoins(topic);
+    const join = () => all(joins.messages(new Map(), { parts: false }));
+    const answers = await Promise.all(Array.from({ length: 50 }, join));
+    expect(reads.mock.calls.map(([from]) => from)).toEqual([0]);
+    expect(new Set(answers.map(([first]) => first!.payload)).size).toBe(1);
+    author.getText("t").insert(20, "y");
+    const later = await join();
+    expect(reads.mock.calls.map(([from]) => from)).toEqual([0, 20]);
+    expect(later.map(({ payload }) => payload)).toEqual([
+      answers[0]![0]!.payload,
+      topic.entries[20]!.payload,
+      EMPTY_UPDATE,
+    ]);
+    expect(textOf(receive(new Y.Doc(), later))).toBe(textOf(author));
+    topic.clock.advance(1_000);
+    expect(await join()).toHaveLength(2);
+  });
+
+  test("[DC17] what is kept of a log is not sent of the next one", async () => {
+    const topic = createTestTopic();
+    const author = createAuthor(topic);
+    for (const text of ["a", "b"]) author.getText("t").insert(0, text);
+    const joins = createJoins(topic);
+    await Promise.all([1, 2].map(() => all(joins.messages(new Map(), { parts: false }))));
+    topic.resetLog("another");
+    const other = createAuthor(topic);
+    for (const text of ["c", "d"]) other.getText("t").insert(0, text);
+    const answer = await all(joins.messages(new Map(), { parts: false }));
+    expect(textOf(receive(new Y.Doc(), answer))).toBe("dc");
   });
 
   test("those who come after a newer snapshot was stored get that one", async () => {

@@ -1,6 +1,5 @@
 import type { Binary, TopicContext } from "@plexline/server";
-import { logChanged, readTail } from "./log-tail.ts";
-import { messagesOf } from "./message-pieces.ts";
+import { logChanged } from "./log-tail.ts";
 import { partsOf } from "./parts.ts";
 import { DOC_KIND, EMPTY_UPDATE } from "./protocol.ts";
 import { createSnapshotCache, type SnapshotCache } from "./snapshot-cache.ts";
@@ -24,7 +23,7 @@ export interface Joins {
   renew(): void;
 }
 
-/** Serves the joins of one document. While some run they share the bytes of one snapshot; nothing is kept afterwards. */
+/** Serves the joins of one document. While some run they share the bytes of one snapshot and of the log behind it. */
 export function createJoins(
   topic: TopicContext,
   snapshots: SnapshotCache = createSnapshotCache(topic),
@@ -35,7 +34,7 @@ export function createJoins(
       // What comes after the head is handed to the asker live.
       const window = topic.window ?? NO_LOG;
       const from = yield* stored(window.epoch, stateVector, parts);
-      for await (const { payload } of readTail(topic, window, from)) {
+      for await (const payload of snapshots.tail.updates(window, from)) {
         const message = { kind: DOC_KIND.update, payload };
         if (parts) yield* partsOf(message);
         else yield message;
@@ -75,7 +74,7 @@ export function createJoins(
   ): AsyncGenerator<Binary> {
     const deletions = await deletionsIfCovered(segment, vector);
     if (deletions === undefined) {
-      yield* messagesOf(topic, DOC_KIND.update, await snapshots.update(segment), parts);
+      yield* snapshots.update(segment, parts);
       return;
     }
     for (const payload of deletions) yield { kind: DOC_KIND.update, payload };
@@ -89,7 +88,8 @@ async function deletionsIfCovered(
   segment: StoredSegment,
   vector: StateVector,
 ): Promise<Uint8Array[] | undefined> {
-  if (segment.hasPending) return undefined;
+  // Whoever has nothing is sent everything, whatever it is.
+  if (segment.hasPending || vector.size === 0) return undefined;
   const deletions: Uint8Array[] = [];
   for await (const parts of segment.header()) {
     for (const part of parts) {

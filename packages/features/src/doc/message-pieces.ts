@@ -1,4 +1,5 @@
 import type { Binary, TopicContext } from "@plexline/server";
+import { payloadWithHeadroom } from "./headroom.ts";
 import { bytesOfPieces, partsOf, partsOfPieces } from "./parts.ts";
 import { PART_BYTES_MAX } from "./protocol.ts";
 import { turnOf } from "./stored-segment.ts";
@@ -34,7 +35,7 @@ function joined(topic: Pick<TopicContext, "clock">, pieces: readonly Uint8Array[
 }
 
 async function join(topic: Pick<TopicContext, "clock">, pieces: readonly Uint8Array[]): Promise<Uint8Array> {
-  const whole = new Uint8Array(bytesOfPieces(pieces));
+  const whole = payloadWithHeadroom(bytesOfPieces(pieces));
   let at = 0;
   let since = 0;
   for (const piece of pieces) {

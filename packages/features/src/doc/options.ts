@@ -1,5 +1,7 @@
 import { PlexlineError, type TemplateParams } from "@plexline/protocol";
 import type { Decision, Operation, Principal } from "@plexline/server";
+import { createKeptBytes, type KeptBytes } from "./kept-bytes.ts";
+import { KEPT_BYTES_MAX } from "./snapshot-cache.ts";
 import type { ScanLimits } from "./update/update-scan.ts";
 import type { DocWorker } from "./worker/jobs.ts";
 import { sharedDocWorker } from "./worker/worker-host.ts";
@@ -110,6 +112,8 @@ export interface ResolvedOptions {
   readonly roles: Readonly<Record<string, readonly Operation[]>>;
   readonly defaultRole: string;
   readonly worker: DocWorker;
+  /** What documents keep for those who are about to join. */
+  readonly kept: KeptBytes;
   /** What an update may hold. */
   readonly updateScan: ScanLimits;
   /** What a sync-response may hold: it is bounded by its bytes and by the client ids that are new. */
@@ -133,6 +137,7 @@ export function resolveOptions(template: string, options: Omit<DocOptions, "auth
     roles,
     defaultRole,
     worker,
+    kept: createKeptBytes(KEPT_BYTES_MAX),
     updateScan: { ...content, structsMax: updateStructsMax, clientsMax: updateClientsMax },
     syncScan: { ...content, structsMax: limits.syncBytesMax, clientsMax: limits.documentClientsMax },
   };

@@ -33,12 +33,12 @@ type Parts = ReturnType<typeof createParts>;
 
 /** What a room is made of, wired together. */
 function createParts(topic: TopicContext, options: ResolvedOptions) {
-  const { limits, worker, roles } = options;
+  const { limits, worker, roles, kept } = options;
   const state = createDocumentState(limits.documentClientsMax);
   const isWriter = (role: string): boolean =>
     Object.hasOwn(roles, role) && roles[role]?.includes("publish") === true;
   const seats = createSeats(topic, isWriter);
-  const snapshots = createSnapshotCache(topic);
+  const snapshots = createSnapshotCache(topic, kept);
   const joins = createJoins(topic, snapshots);
   const wholes = createWholes(topic, worker, snapshots);
   const compaction = createCompaction(topic, worker, limits, () => state.owners, joins.renew);
@@ -71,11 +71,23 @@ function createParts(topic: TopicContext, options: ResolvedOptions) {
   });
   const awareness = createDocAwareness(topic, { ...limits, leaveAfterMs: limits.awarenessLeaveAfterMs });
   const feeds = createFeeds(topic, joins, wholes);
-  return { seats, isWriter, repair, ledger, reader, clientsMax, intake, compaction, awareness, feeds };
+  return {
+    seats,
+    snapshots,
+    isWriter,
+    repair,
+    ledger,
+    reader,
+    clientsMax,
+    intake,
+    compaction,
+    awareness,
+    feeds,
+  };
 }
 
 function createRoom(topic: TopicContext, { limits }: ResolvedOptions, parts: Parts): Room {
-  const { seats, repair, ledger, reader, compaction, awareness } = parts;
+  const { seats, snapshots, repair, ledger, reader, compaction, awareness } = parts;
   let closed = false;
 
   const assertOpen = (): void => {
@@ -133,6 +145,7 @@ function createRoom(topic: TopicContext, { limits }: ResolvedOptions, parts: Par
       seats.leaveAll();
       repair.close();
       awareness.close();
+      snapshots.close();
       await Promise.all([ledger.close(), compaction.close()]);
     },
   };

@@ -1,5 +1,5 @@
 import { PlexlineError } from "@plexline/protocol";
-import { decodeBase64 } from "./base64.ts";
+import { decodeBase64 } from "../encoding/base64.ts";
 import type { SeedInput } from "./protocol.ts";
 
 /** Reads the update in the input of `seed` [DC21]. Throws PAYLOAD_INVALID for what is none. */

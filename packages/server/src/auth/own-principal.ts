@@ -1,7 +1,9 @@
+import { PlexlineError } from "@plexline/protocol";
 import type { AccessRules } from "./access-rules.ts";
 import type { Authorizer } from "./authorizer.ts";
 import type { Operation } from "./operation.ts";
-import type { Principal } from "./principal.ts";
+import { DEFAULT_TENANT, type Principal } from "./principal.ts";
+import type { RecordStore } from "./records.ts";
 import { servicePrincipal } from "./static-token.ts";
 
 const EVERYTHING: ReadonlySet<Operation> = new Set(["subscribe", "publish", "call", "presence"]);
@@ -16,12 +18,19 @@ export function ownPrincipal(tenant: string): Principal {
   return principal;
 }
 
+/** The tenant of a topic that the server's own code names: that of its record. */
+export async function ownTenant(records: RecordStore, topic: string): Promise<string> {
+  return (await records.get(topic))?.tenant ?? DEFAULT_TENANT;
+}
+
 /** Lets the server's own code do everything with every topic of its tenant, whether or not there is a record. */
-export function allowOwn(authorizer: Authorizer): Authorizer {
+export function allowOwn(authorizer: Authorizer, records: RecordStore): Authorizer {
   return {
     ...authorizer,
     async authorize(principal, feature, topic, params) {
       if (!own.has(principal)) return authorizer.authorize(principal, feature, topic, params);
+      // A record that was made or changed since may have put the topic elsewhere.
+      if ((await ownTenant(records, topic)) !== principal.tenant) throw new PlexlineError("FORBIDDEN");
       return { tenant: principal.tenant, role: strongestRole(feature), operations: EVERYTHING };
     },
   };

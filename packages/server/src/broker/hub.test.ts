@@ -43,11 +43,14 @@ function subscriber(encoder = shared): Heard {
   return one;
 }
 
-function setUp(flushWindowMs = 0) {
+function setUp(flushWindowMs = 0, flushWindowPerSubscriberMs?: number) {
   const clock = createTestClock();
   const failures: unknown[] = [];
   const hub = createHub(clock, (error) => failures.push(error));
-  const tail = hub.createTail({ flushWindowMs });
+  const tail = hub.createTail({
+    flushWindowMs,
+    ...(flushWindowPerSubscriberMs === undefined ? {} : { flushWindowPerSubscriberMs }),
+  });
   const join = (encoder = shared) => {
     const one = subscriber(encoder);
     tail.add(one);
@@ -271,6 +274,24 @@ describe("a tail", () => {
     publish(tail, 4);
     clock.runDeferred();
     expect(one.heard).toEqual(["1", "2-3", "4"]);
+  });
+
+  test("a window that grows with the subscribers is as long as they are many, up to all of it", () => {
+    const { clock, tail, join } = setUp(10, 0.4);
+    let offset = 0;
+    const waits = (count: number) => {
+      while (tail.size < count) join();
+      const one = join();
+      clock.advance(100);
+      publish(tail, ++offset);
+      clock.runDeferred();
+      publish(tail, ++offset);
+      clock.runDeferred();
+      let waitedMs = 0;
+      for (; one.heard.length < 2; waitedMs += 1) clock.advance(1);
+      return waitedMs;
+    };
+    expect([waits(1), waits(9), waits(19), waits(100)]).toEqual([0, 4, 8, 10]);
   });
 
   test("several topics share the end of a tick", () => {

@@ -4,6 +4,8 @@ import { Tail } from "./tail.ts";
 export interface TailOptions {
   /** Shortest time between two batches of the topic, in milliseconds. Default 0: each tick has its own. */
   readonly flushWindowMs?: number;
+  /** So much of it for each subscriber, in milliseconds. Default: all of it for any number. */
+  readonly flushWindowPerSubscriberMs?: number;
 }
 
 /** Local fan-out: makes the tails of this node's topics and lets those with publications flush when a tick ends. */
@@ -28,6 +30,7 @@ export function createHub(clock: Clock, onFailure: (error: unknown) => void): Hu
     if (due.length === 1) clock.defer(flush);
   };
   return {
-    createTail: ({ flushWindowMs = 0 } = {}) => new Tail({ clock, flushAtTickEnd, onFailure, flushWindowMs }),
+    createTail: ({ flushWindowMs = 0, flushWindowPerSubscriberMs = Number.POSITIVE_INFINITY } = {}) =>
+      new Tail({ clock, flushAtTickEnd, onFailure, flushWindowMs, flushWindowPerSubscriberMs }),
   };
 }

@@ -20,7 +20,12 @@ export interface TailParts {
   readonly onFailure: (error: unknown) => void;
   /** Shortest time between two batches, in milliseconds. The first publication after a pause does not wait. */
   readonly flushWindowMs: number;
+  /** That time is no longer than this for each subscriber; below `WINDOW_MS_MIN` there is none. */
+  readonly flushWindowPerSubscriberMs: number;
 }
+
+/** A shorter wait is less than a timer can count. */
+const WINDOW_MS_MIN = 1;
 
 /** Bytes that are gathered at most; then they leave without waiting for the end of the tick. */
 const BATCH_BYTES_MAX = 64 * 1024;
@@ -194,11 +199,18 @@ export class Tail {
   }
 
   #plan(): void {
-    const { clock, flushAtTickEnd, flushWindowMs } = this.#parts;
+    const { clock, flushAtTickEnd } = this.#parts;
     this.#isPlanned = true;
-    const waitMs = flushWindowMs > 0 ? this.#flushedAtMs + flushWindowMs - clock.monotonicMs() : 0;
+    const windowMs = this.#windowMs();
+    const waitMs = windowMs > 0 ? this.#flushedAtMs + windowMs - clock.monotonicMs() : 0;
     if (waitMs > 0) clock.setTimer(() => this.flushPlanned(), waitMs);
     else flushAtTickEnd(this);
+  }
+
+  #windowMs(): number {
+    const { flushWindowMs, flushWindowPerSubscriberMs } = this.#parts;
+    const windowMs = Math.min(flushWindowMs, flushWindowPerSubscriberMs * this.size);
+    return windowMs < WINDOW_MS_MIN ? 0 : windowMs;
   }
 
   /** The time that was planned for the next batch has come. */

@@ -8,9 +8,13 @@ import type {
 } from "@plexline/protocol";
 import type { Operation } from "../auth/operation.ts";
 import type { Principal } from "../auth/principal.ts";
+import type { Clock } from "../platform/clock.ts";
+import type { Random } from "../platform/random.ts";
 import type { UpgradeRequest } from "../platform/request.ts";
 import type { Logger } from "../telemetry/log.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
 import type { LoggedPush, OutboxPolicy } from "./feature.ts";
+import type { OwnTopic } from "./own-topic.ts";
 import type { SharedTranslation, Translate } from "./shared-translation.ts";
 
 /**
@@ -28,6 +32,8 @@ import type { SharedTranslation, Translate } from "./shared-translation.ts";
 export interface Endpoint {
   /** Path with `:name` parts and an optional final `*`. */
   readonly path: string;
+  /** What metrics call its connections, where several endpoints share a path. Default: the path. */
+  readonly name?: string;
   /** Chooses among endpoints of one path; the first that matches, in the order of registration, gets the connection. */
   match?(request: UpgradeRequest): boolean;
   /** Name of a query parameter that may carry the token. Default: none may. */
@@ -65,6 +71,8 @@ export interface Endpoint {
    * platform hides ping frames from them.
    */
   readonly keepAlive?: { readonly afterMs: number; readonly message: string | Uint8Array };
+  /** A server that serves it starts: called before the first connection. What it throws fails the start. */
+  start?(host: EndpointHost): void;
   /** Somebody connected. May be async: their messages wait, bounded, until it settles. A throw closes with 1011. */
   onConnect?(ws: EndpointSession, request: UpgradeRequest): void | Promise<void>;
   onMessage?(ws: EndpointSession, message: string | Uint8Array): void | Promise<void>;
@@ -79,6 +87,17 @@ export interface Endpoint {
   onError?(ws: EndpointSession, error: Error): void;
   /** Serves plain HTTP on the path. */
   onRequest?(request: Request, context: RequestContext): Response | Promise<Response>;
+}
+
+/** What an endpoint has of the server that serves it. */
+export interface EndpointHost {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  /** Where it registers what it counts. */
+  readonly metrics: Pick<Metrics, "counter" | "gauge" | "histogram">;
+  /** A topic by its address as the server's own code uses it, for what the endpoint itself keeps. */
+  topic(address: string): OwnTopic;
 }
 
 /** What an endpoint's HTTP side is given. */

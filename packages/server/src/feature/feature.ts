@@ -41,6 +41,11 @@ export interface Feature extends AccessRules {
    * milliseconds; below the time that one round of writes takes it changes nothing. Default 0: each tick has its own write.
    */
   readonly flushWindowMs?: number;
+  /**
+   * The window grows with the subscribers of the topic on this node: so much for each, `flushWindowMs` at most, and none below a
+   * millisecond. So few subscribers are served at once, and many cost a bounded share of the CPU. Default: as long for one as for many.
+   */
+  readonly flushWindowPerSubscriberMs?: number;
   /** What a binary message of this kind needs. Default: `publish` for every kind. */
   readonly binaryOperation?: (kind: number) => Operation;
   /**
@@ -225,8 +230,9 @@ export interface TopicContext {
    * Ends the log's history, with its snapshot, and begins another one in a new epoch, at offset 0: subscribers on every node
    * hear `gap` with reason `reset`. Resolves with the new position once `onRestart` has been called, without waiting for
    * what that returns, so a handler may await it. What `put` and `append` wrote stays: write what must change afterwards.
+   * With `epoch` it ends that history and no later one: rejects with a ConflictError if another has begun by then.
    */
-  reset(): Promise<Position>;
+  reset(epoch?: string): Promise<Position>;
   /** The state that replaces reading the log up to a position; see `Storage`. */
   readSnapshot(): Promise<Snapshot | undefined>;
   /** Stores one; rejects with a ConflictError if it is older than the stored one or of another epoch. */

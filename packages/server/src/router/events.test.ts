@@ -250,6 +250,7 @@ describe("a room", () => {
     });
     const { first, nodes } = await start(made, noting());
     await first.topic().append(events("old"));
+    await expect(first.topic().reset("an earlier one")).rejects.toBeInstanceOf(ConflictError);
     await first.topic().put([{ key: "kept", value: bytes("v") }]);
     await first.client.ask({ type: "call", topic: BOARD, command: "restart" });
     expect(outcomes).toEqual([0, true, true, 1]);

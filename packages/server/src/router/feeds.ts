@@ -62,6 +62,7 @@ async function run(
     if (turn !== undefined) await turn;
     const next = await iterator.next();
     if (next.done) return;
+    turns.count(next.value.payload.length);
     if (subscription.hasRoomFor(serving)) subscription.sendFed(next.value);
     else if (!(await subscription.sendWhenRoom(serving, next.value))) break;
   }

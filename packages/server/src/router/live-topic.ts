@@ -204,8 +204,8 @@ export class LiveTopic implements TopicContext {
     return position;
   }
 
-  async reset(): Promise<Position> {
-    const { position, isCalled } = await this.#reset();
+  async reset(epoch?: string): Promise<Position> {
+    const { position, isCalled } = await this.#reset(epoch);
     await isCalled;
     return position;
   }
@@ -217,8 +217,8 @@ export class LiveTopic implements TopicContext {
     return position;
   }
 
-  async #reset() {
-    const reset = await this.#needLog().reset();
+  async #reset(epoch?: string) {
+    const reset = await this.#needLog().reset(epoch);
     this.#tellOthers({ kind: "head", position: reset.position });
     return reset;
   }
@@ -273,6 +273,7 @@ export class LiveTopic implements TopicContext {
   }
 
   async readSegment(name: string, from: number, count: number): Promise<readonly Uint8Array[] | undefined> {
+    await this.#parts.turns.next();
     return this.#needLog() && this.#store.readSegment(name, from, count);
   }
 

@@ -163,11 +163,13 @@ export class TopicLog {
 
   /**
    * Drops all entries and the snapshot, and begins anew in another epoch. `isCalled` settles when the room has been called
-   * because of it, `isOver` when it is done with it.
+   * because of it, `isOver` when it is done with it. Rejects with a ConflictError if `present` is given and not the epoch any more.
    */
-  async reset(): Promise<{ position: Position; isCalled: Promise<void>; isOver: Promise<void> }> {
+  async reset(
+    present?: string,
+  ): Promise<{ position: Position; isCalled: Promise<void>; isOver: Promise<void> }> {
     const { storage, key } = this.#parts;
-    const { epoch, head } = await storage.reset(key);
+    const { epoch, head } = await storage.reset(key, present);
     const isRestarted = new Promise<void>((resolve) => this.#whenRestarted.push(resolve));
     const isOver = this.catchUp();
     // The log may be unreadable now, or not started: then the room hears of it when that has passed.

@@ -76,3 +76,14 @@ test("a turn is over when the loop goes on, however little of its time was used"
   await loop.turn();
   expect(loop.isBusy).toBe(false);
 });
+
+test("what is handed over takes of the turn's time what it takes to be written", () => {
+  const { clock } = createLoop();
+  const turns = new Turns(clock);
+  turns.next();
+  for (let step = 0; step < 4; step += 1) {
+    expect(turns.next()).toBeUndefined();
+    turns.count(1024 * 1024);
+  }
+  expect(turns.next()).toBeInstanceOf(Promise);
+});

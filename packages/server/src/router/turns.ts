@@ -2,6 +2,8 @@ import type { Clock } from "../platform/clock.ts";
 
 /** Time that handing over stored messages may take in one turn of the event loop, in milliseconds. */
 const TURN_MS = 4;
+/** What the operating system copies of a long message in a millisecond, at the end of the turn that it was handed over in. */
+const WRITTEN_PER_MS = 1024 * 1024;
 
 /**
  * Divides long work among turns of the event loop. Reading a log and handing its messages over never waits for anything
@@ -24,6 +26,11 @@ export class Turns {
     else if (this.#clock.monotonicMs() >= this.#endsAtMs)
       return new Promise((resolve) => this.#waiting.push(resolve));
     return undefined;
+  }
+
+  /** Counts what has been handed over in this step, and will be written when all of them have been. */
+  count(bytes: number): void {
+    if (this.#endsAtMs !== null) this.#endsAtMs -= bytes / WRITTEN_PER_MS;
   }
 
   #begin(): void {

@@ -7,13 +7,7 @@ import {
 import type { Authenticator, Credentials } from "../auth/authenticator.ts";
 import type { Principal } from "../auth/principal.ts";
 import type { Encoded, Encoder, OutboxPolicy } from "../broker/publication.ts";
-import type {
-  Endpoint,
-  EndpointSession,
-  OwnNotices,
-  ReadOptions,
-  ReadResult,
-} from "../feature/endpoint.ts";
+import type { Endpoint, EndpointSession, OwnNotices, ReadOptions, ReadResult } from "../feature/endpoint.ts";
 import { sharedEncoderOf, type Translate } from "../feature/shared-translation.ts";
 import type { Limits } from "../platform/limits.ts";
 import type { UpgradeRequest } from "../platform/request.ts";
@@ -67,7 +61,7 @@ export class EndpointProtocol implements ConnectionProtocol, EndpointSession {
     credentials: Credentials,
     parts: EndpointParts,
   ) {
-    this.name = endpoint.path;
+    this.name = endpoint.name ?? endpoint.path;
     this.#endpoint = endpoint;
     this.#connection = connection;
     this.#credentials = credentials;

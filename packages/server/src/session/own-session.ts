@@ -18,31 +18,33 @@ export interface OwnAddress {
   readonly router: Router;
   readonly topic: string;
   readonly principal: Principal;
+  /** Aborted when the server stops. */
+  readonly stopped: AbortSignal;
 }
 
-/** A topic for the server's own code; `locate` starts the server and finds it. */
+/** A topic for the server's own code; `locate` starts the server and finds it, as its record says it is now. */
 export function createOwnTopic(
   locate: () => Promise<OwnAddress>,
   { clock, random }: { readonly clock: Clock; readonly random: Random },
 ): OwnTopic {
-  let located: Promise<OwnAddress & { readonly caller: OwnCaller }> | null = null;
-  const place = () => {
-    located ??= locate().then((address) => {
-      const id = random.id(SESSION_ID_BYTES);
-      return { ...address, caller: new OwnCaller(id, address.principal, { encode: () => null }) };
-    });
-    // A start that failed may succeed later.
-    located.catch(() => {
-      located = null;
-    });
-    return located;
+  let caller: OwnCaller | null = null;
+  const place = async () => {
+    const address = await locate();
+    if (address.stopped.aborted) throw closed();
+    return address;
+  };
+  /** One session for all calls, for as long as the topic is where it was. */
+  const callerFor = (principal: Principal): OwnCaller => {
+    if (caller?.principal.tenant !== principal.tenant)
+      caller = new OwnCaller(random.id(SESSION_ID_BYTES), principal, { encode: () => null });
+    return caller;
   };
   return {
     clock,
     random,
     async call(command, input) {
-      const { router, topic, caller } = await place();
-      return (await router.call(caller, { topic, command, input })).output;
+      const { router, topic, principal } = await place();
+      return (await router.call(callerFor(principal), { topic, command, input })).output;
     },
     follow(options, observer) {
       let leave: (() => void) | null = null;
@@ -52,11 +54,19 @@ export function createOwnTopic(
         leave?.();
       };
       place()
-        .then(async ({ router, topic, principal }) => {
+        .then(async ({ router, topic, principal, stopped }) => {
           if (isOver) return;
+          const stop = () => {
+            end();
+            observer.onEnd(closed());
+          };
+          stopped.addEventListener("abort", stop, { once: true });
           const encoder = encoderFor(observer, end, () => isOver);
           const caller = new OwnCaller(random.id(SESSION_ID_BYTES), principal, encoder);
-          leave = () => router.subscriptions.endSession(caller);
+          leave = () => {
+            stopped.removeEventListener("abort", stop);
+            router.subscriptions.endSession(caller);
+          };
           await router.subscriptions.subscribe(caller, { topic, ...options }, (result) => {
             if (!isOver) observer.onSubscribed(result);
           });
@@ -69,6 +79,14 @@ export function createOwnTopic(
       return end;
     },
   };
+}
+
+/** To try again is of no use: another server would be another app. */
+function closed(): PlexlineError {
+  return new PlexlineError("CLIENT_CLOSED", {
+    message: "The server was closed.",
+    fix: "Stop what uses its topics before the server, or create another server.",
+  });
 }
 
 /** Hands messages to the observer instead of encoding them for a wire. */

@@ -11,12 +11,16 @@ import {
 /** Refuses an append whose epoch or expected offset does not hold in the log's present window. */
 export function assertAppend(append: Append, window: LogWindow): void {
   const { topic, epoch, expectedOffset } = append;
-  if (epoch !== undefined && epoch !== window.epoch) {
-    throw new ConflictError(`the log ${topic} has epoch ${window.epoch}, not ${epoch}`);
-  }
+  assertEpoch(topic, epoch, window);
   if (expectedOffset !== undefined && expectedOffset !== window.head) {
     throw new ConflictError(`the log ${topic} is at offset ${window.head}, not ${expectedOffset}`);
   }
+}
+
+/** Refuses what is meant for another history of the log than its present one. */
+export function assertEpoch(topic: string, epoch: string | undefined, window: LogWindow): void {
+  if (epoch === undefined || epoch === window.epoch) return;
+  throw new ConflictError(`the log ${topic} has epoch ${window.epoch}, not ${epoch}`);
 }
 
 /** Refuses a commit that was made for another version of a value; 0 is the version of a key that does not exist. */
@@ -32,7 +36,7 @@ export function assertSnapshot(
   window: LogWindow,
   stored: Position | undefined,
 ): void {
-  assertAppend({ topic, entries: [], epoch: position.epoch }, window);
+  assertEpoch(topic, position.epoch, window);
   if (position.offset > window.head) {
     throw new ConflictError(`the snapshot of ${topic} is ahead of the log, which is at ${window.head}`);
   }
@@ -56,7 +60,7 @@ export function assertPlace(
   window: LogWindow,
   stored: Segment | undefined,
 ): void {
-  assertAppend({ topic, entries: [], epoch }, window);
+  assertEpoch(topic, epoch, window);
   if (name.length === 0 || name.length > SEGMENT_NAME_MAX) {
     throw new PlexlineError("PAYLOAD_INVALID", {
       message: `The name of a segment has 1 to ${SEGMENT_NAME_MAX} characters.`,

@@ -1,5 +1,5 @@
 import type { LogWindow, Position } from "@plexline/protocol";
-import { assertAppend, assertCheck, assertSegments, assertSnapshot } from "./conflict.ts";
+import { assertAppend, assertCheck, assertEpoch, assertSegments, assertSnapshot } from "./conflict.ts";
 import type { Draft } from "./embedded-draft.ts";
 import { chunkKey, entryKey, logKey, snapshotKey, valueKey } from "./embedded-keys.ts";
 import {
@@ -65,9 +65,11 @@ export function draftTrim(draft: Draft, topic: string, offset: number): LogRecor
 }
 
 /** Starts a log afresh; the entries of its earlier generations are removed afterwards. */
-export function draftReset(draft: Draft, topic: string): LogRecord {
+export function draftReset(draft: Draft, incarnation: string, topic: string, epoch?: string): LogRecord {
   const key = logKey(topic);
-  const record = { generation: decodeLogRecord(draft.get(key)).generation + 1, head: 0, floor: 0 };
+  const log = decodeLogRecord(draft.get(key));
+  assertEpoch(topic, epoch, windowOfRecord(incarnation, log));
+  const record = { generation: log.generation + 1, head: 0, floor: 0 };
   draft.put(key, encodeLogRecord(record));
   removeChunks(draft, topic, 0);
   draft.remove(snapshotKey(topic));

@@ -55,8 +55,12 @@ export function readStoredSegment(
   const stored = segmentsOf(view, topic).find((segment) => segment.name === name);
   if (stored === undefined) return undefined;
   const length = Math.max(0, Math.min(count, stored.chunks - from));
-  return Array.from(
-    { length },
-    (_, index) => new Uint8Array(view.get(segmentChunkKey(topic, stored.id, from + index)) ?? []),
+  return Array.from({ length }, (_, index) =>
+    ownBytes(view.get(segmentChunkKey(topic, stored.id, from + index))),
   );
+}
+
+/** What has been read is in a buffer of its own already, unless it is short. */
+function ownBytes(bytes: Uint8Array = new Uint8Array()): Uint8Array {
+  return bytes.length === bytes.buffer.byteLength ? new Uint8Array(bytes.buffer) : new Uint8Array(bytes);
 }

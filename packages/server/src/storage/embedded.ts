@@ -119,9 +119,9 @@ function createEmbeddedStorage({ environment, incarnation, lock, clock, log }: P
       const record = await commits.enqueue(0, (draft) => draftTrim(draft, topic, offset));
       await sweep(topic, record);
     },
-    async reset(topic) {
+    async reset(topic, epoch) {
       assertTopic(topic);
-      const record = await commits.enqueue(0, (draft) => draftReset(draft, topic));
+      const record = await commits.enqueue(0, (draft) => draftReset(draft, incarnation, topic, epoch));
       await sweep(topic, record);
       return windowOfRecord(incarnation, record);
     },

@@ -1,7 +1,7 @@
 import type { Position } from "@plexline/protocol";
 import type { Random } from "../platform/random.ts";
 import { assertKey, assertTopic } from "./address.ts";
-import { assertChunks, assertPlace, assertSegments, assertSnapshot } from "./conflict.ts";
+import { assertChunks, assertEpoch, assertPlace, assertSegments, assertSnapshot } from "./conflict.ts";
 import { applyToDisk } from "./memory-commit.ts";
 import { createMemoryDisk, logOf, type MemoryDisk, type MemoryLog, windowOf } from "./memory-disk.ts";
 import type { Commit, Entry, Page, Segment, Storage } from "./storage.ts";
@@ -96,10 +96,12 @@ export function createMemoryStorage(options: MemoryStorageOptions): MemoryStorag
         disk.logs.set(topic, { ...log, floor });
       });
     },
-    async reset(topic) {
+    async reset(topic, epoch) {
       assertTopic(topic);
       return enqueue(() => {
-        const fresh = { generation: logOf(disk, topic).generation + 1, head: 0, floor: 0, entries: [] };
+        const log = logOf(disk, topic);
+        assertEpoch(topic, epoch, windowOf(disk, log));
+        const fresh = { generation: log.generation + 1, head: 0, floor: 0, entries: [] };
         disk.logs.set(topic, fresh);
         return windowOf(disk, fresh);
       });

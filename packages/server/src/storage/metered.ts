@@ -18,7 +18,7 @@ export function meteredStorage(storage: Storage, commitMs: Histogram, clock: Clo
     get: (key) => storage.get(key),
     list: (prefix, options) => storage.list(prefix, options),
     trim: (topic, offset) => storage.trim(topic, offset),
-    reset: (topic) => storage.reset(topic),
+    reset: (topic, epoch) => storage.reset(topic, epoch),
     writeSnapshot: (topic, position, chunks, segments) =>
       storage.writeSnapshot(topic, position, chunks, segments),
     writeSegment: (topic, place, chunks) => storage.writeSegment(topic, place, chunks),

@@ -137,8 +137,11 @@ export interface Storage {
    * May be repeated. Their space may be given back a little later than they stop being readable.
    */
   trim(topic: string, offset: number): Promise<void>;
-  /** Drops a log with its snapshot and all segments; it starts again at offset 0 with a new epoch. */
-  reset(topic: string): Promise<LogWindow>;
+  /**
+   * Drops a log with its snapshot and all segments; it starts again at offset 0 with a new epoch. With `epoch` it drops that
+   * history and no other: refused with a ConflictError if the log has another one by then.
+   */
+  reset(topic: string, epoch?: string): Promise<LogWindow>;
   /**
    * Stores a snapshot tied to a position, in chunks of at most 256 KiB. One that is older than the stored one, ahead of
    * the log or of a foreign epoch is refused with a ConflictError; one of the same position replaces it. So is one that names

@@ -108,26 +108,41 @@ export function createUpgradeHandler(options: UpgradeOptions): UpgradeHandler {
     }
   }
 
+  function answer(incoming: IncomingMessage, stream: Duplex, head: Buffer): void {
+    const candidates = dispatch.candidates(requestTargetOf(incoming.url).rawPath);
+    if (candidates.length === 0) {
+      refuseUpgrade(stream, 404, new PlexlineError("PATH_UNKNOWN"));
+      return;
+    }
+    const unmatched = createUpgradeRequest(incoming, trustProxy);
+    const refused = refusalOf(unmatched);
+    if (refused !== null) {
+      const { status, error } = refused;
+      log.info({ action: "ws.refuse", status, code: error.code, remoteAddress: unmatched.remoteAddress });
+      refuseUpgrade(stream, status, error);
+      return;
+    }
+    const { target, request } = dispatch.choose(candidates, unmatched);
+    const subprotocol = subprotocolFor(target, request);
+    if (subprotocol !== undefined) answers.set(incoming, subprotocol);
+    server.handleUpgrade(incoming, stream, head, (ws) => onOpen(ws, stream, request, target));
+  }
+
   return {
     owns: (url) => dispatch.candidates(requestTargetOf(url).rawPath).length > 0,
     handle(incoming, stream, head) {
-      const candidates = dispatch.candidates(requestTargetOf(incoming.url).rawPath);
-      if (candidates.length === 0) {
-        refuseUpgrade(stream, 404, new PlexlineError("PATH_UNKNOWN"));
-        return;
+      // A hundred who come at once would be one turn of some fifty milliseconds, with all that their first messages ask for.
+      turns.enter();
+      if (turns.hasTime()) answer(incoming, stream, head);
+      else {
+        // Nobody else listens to it meanwhile.
+        const cut = (): void => void stream.destroy();
+        stream.once("error", cut);
+        turns.wait(() => {
+          stream.off("error", cut);
+          if (!stream.destroyed) answer(incoming, stream, head);
+        });
       }
-      const unmatched = createUpgradeRequest(incoming, trustProxy);
-      const refused = refusalOf(unmatched);
-      if (refused !== null) {
-        const { status, error } = refused;
-        log.info({ action: "ws.refuse", status, code: error.code, remoteAddress: unmatched.remoteAddress });
-        refuseUpgrade(stream, status, error);
-        return;
-      }
-      const { target, request } = dispatch.choose(candidates, unmatched);
-      const answer = subprotocolFor(target, request);
-      if (answer !== undefined) answers.set(incoming, answer);
-      server.handleUpgrade(incoming, stream, head, (ws) => onOpen(ws, stream, request, target));
     },
     drain() {
       draining = true;

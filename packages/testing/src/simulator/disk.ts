@@ -125,7 +125,7 @@ function openStorage(
     incarnation: inner.incarnation,
     commit: (commit) => write(() => inner.commit(commit)),
     trim: (topic, offset) => write(() => inner.trim(topic, offset)),
-    reset: (topic) => write(() => inner.reset(topic)),
+    reset: (topic, epoch) => write(() => inner.reset(topic, epoch)),
     writeSnapshot: (topic, position, chunks, segments) =>
       write(() => inner.writeSnapshot(topic, position, chunks, segments)),
     writeSegment: (topic, place, chunks) => write(() => inner.writeSegment(topic, place, chunks)),

@@ -30,6 +30,21 @@ export function retentionContract(start: Start): void {
       expect(await textsOf(storage, "t", 2_400)).toEqual(texts.slice(2_400));
     });
 
+    test("a reset that means an earlier history is refused, and takes nothing of the present one", async () => {
+      const { storage, reopen } = await start();
+      const { epoch } = await windowOf(storage, "t");
+      await storage.commit(append("t", "old"));
+      const fresh = await storage.reset("t", epoch);
+      expect(fresh.epoch).not.toBe(epoch);
+      const [position] = await storage.commit(append("t", "new"));
+      await storage.writeSnapshot("t", position!, [encoder.encode("state")]);
+      await expect(storage.reset("t", epoch)).rejects.toMatchObject({ name: "ConflictError" });
+      const again = await reopen();
+      expect(await textsOf(again, "t")).toEqual(["new"]);
+      expect(await again.readSnapshot("t")).toMatchObject({ position });
+      expect(await again.reset("t", fresh.epoch)).toMatchObject({ head: 0, floor: 0 });
+    });
+
     test("reset drops entries and snapshot, and the log starts again with an epoch it never had", async () => {
       const { storage, reopen } = await start();
       const epochs = new Set([(await windowOf(storage, "t")).epoch]);

@@ -101,9 +101,9 @@ function watchLog(inner: Storage) {
       }
       return positions;
     },
-    reset(topic: string) {
+    reset(topic: string, epoch?: string) {
       durable = new Doc();
-      return inner.reset(topic);
+      return inner.reset(topic, epoch);
     },
   });
   // Methods of the inner one run on it, not on what inherits from it.

@@ -1,4 +1,4 @@
-import { decodeBase64 } from "../base64.ts";
+import { decodeBase64 } from "../../encoding/base64.ts";
 
 /** How bytes stand in JSON. */
 export type BytesForm =

@@ -81,7 +81,7 @@ export function createScriptedSession(
     keepAlive: () => {},
     async subscribe(topic, options): Promise<SubscribeResult> {
       session.subscribed.push(topic);
-      translate = options.translate;
+      translate = typeof options.translate === "function" ? options.translate : options.translate.shared;
       translations.set(topic, translate);
       await script.subscribe(topic);
       const { operations, head } = script;

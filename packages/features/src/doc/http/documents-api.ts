@@ -1,8 +1,8 @@
 import { PlexlineError } from "@plexline/protocol";
 import type { Endpoint, RequestContext } from "@plexline/server";
+import { failureResponse, HttpRefusal } from "../../http/failure.ts";
 import type { DocRenderer, DocWorker } from "../worker/jobs.ts";
 import { sharedDocWorker } from "../worker/worker-host.ts";
-import { failureResponse, HttpRefusal } from "./failure.ts";
 import { listDocuments, readDescription } from "./listing.ts";
 import { describeRoutes } from "./openapi.ts";
 import { exportDocument, readDocument } from "./reading.ts";

@@ -1,6 +1,6 @@
 import { type Position, parseTopic } from "@plexline/protocol";
+import { inSession } from "../../http/request-session.ts";
 import { attachmentOf, type Format, formatOf, MEDIA_TYPE, rootTypesOf } from "./format.ts";
-import { inSession } from "./request-session.ts";
 import type { Answer, Exchange, Route } from "./route.ts";
 import { BYTES, TEXT } from "./schemas.ts";
 import { visitDocument } from "./visit.ts";
@@ -81,10 +81,10 @@ async function answerDocument(
   format: Format,
   more: Readonly<Record<string, string>> = {},
 ): Promise<Response> {
-  const { request, context, query, settings } = exchange;
+  const { request, query, settings } = exchange;
   const topic = topicOf(exchange);
   const types = rootTypesOf(query);
-  return inSession(request, context, async (session, end) => {
+  return inSession(exchange, async (session, end) => {
     const visit = await visitDocument(session, topic, end, settings.worker());
     const etag = etagOf(visit.position);
     const headers = { ETag: etag, "Cache-Control": "private, no-cache", Vary: "Accept" };

@@ -1,11 +1,11 @@
 import { type BinaryMessage, PlexlineError, type Position, type ServerMessage } from "@plexline/protocol";
 import type { EndpointSession } from "@plexline/server";
+import type { End } from "../../http/request-session.ts";
 import { type DocEvent, encodeDocEvent } from "../event.ts";
 import { DOC_KIND } from "../protocol.ts";
 import { decodeStateVector } from "../update/state-vector.ts";
 import type { ScanLimits, StateVector, UpdateScan } from "../update/update-scan.ts";
 import type { DocWorker } from "../worker/jobs.ts";
-import type { End } from "./request-session.ts";
 
 /** What became of an update. */
 export interface Appended {

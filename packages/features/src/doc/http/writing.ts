@@ -1,9 +1,9 @@
 import { PlexlineError } from "@plexline/protocol";
-import { encodeBase64 } from "../base64.ts";
+import { encodeBase64 } from "../../encoding/base64.ts";
+import { inSession } from "../../http/request-session.ts";
 import { EVENT_DATA_BYTES_MAX } from "../protocol.ts";
 import { readObject, readUpdate } from "./body.ts";
 import { topicOf } from "./reading.ts";
-import { inSession } from "./request-session.ts";
 import type { Route } from "./route.ts";
 import { AGENT_CHANGE_BODY, objectOf, POSITION, TRUTH, UPDATE_BODY } from "./schemas.ts";
 import { visitDocument } from "./visit.ts";
@@ -26,7 +26,7 @@ export const appendUpdate: Route = {
   },
   failures: [400, 403, 404, 409, 413, 415, 422],
   answer: (exchange) =>
-    inSession(exchange.request, exchange.context, async (session, end) => {
+    inSession(exchange, async (session, end) => {
       const { request, settings } = exchange;
       const topic = topicOf(exchange);
       const update = await readUpdate(request, settings.updateBytesMax);
@@ -54,7 +54,7 @@ export const seedDocument: Route = {
   },
   failures: [400, 403, 404, 413, 415, 422],
   answer: (exchange) =>
-    inSession(exchange.request, exchange.context, async (session) => {
+    inSession(exchange, async (session) => {
       const { request, settings } = exchange;
       const topic = topicOf(exchange);
       const update = await readUpdate(request, settings.seedBytesMax);
@@ -92,7 +92,7 @@ export const relayAgentChange: Route = {
   },
   failures: [400, 403, 404, 409, 413, 415],
   answer: (exchange) =>
-    inSession(exchange.request, exchange.context, async (session, end) => {
+    inSession(exchange, async (session, end) => {
       const topic = topicOf(exchange);
       const { type, data = null } = await readObject(exchange.request, AGENT_CHANGE_BYTES_MAX);
       if (typeof type !== "string" || !AGENT_CHANGE.test(type)) throw noAgentChange();

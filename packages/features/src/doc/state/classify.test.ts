@@ -17,7 +17,7 @@ import { scanUpdate } from "../update/scan.ts";
 import type { SectionScan, UpdateScan } from "../update/update-scan.ts";
 import { classify, isKnown, takeableOfEntry, type Verdict } from "./classify.ts";
 import { createDocumentState } from "./document-state.ts";
-import { ENTRY_SCAN } from "./load.ts";
+import { ENTRY_SCAN } from "./entry-scan.ts";
 
 const scan = (update: Uint8Array) => scanUpdate(update, ENTRY_SCAN);
 

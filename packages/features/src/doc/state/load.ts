@@ -6,25 +6,16 @@ import type { HeaderPart } from "../segment.ts";
 import { type DocumentSnapshot, readDocumentSnapshot } from "../snapshot-cache.ts";
 import { SegmentGone, type StoredSegment, turnOf } from "../stored-segment.ts";
 import { scanUpdate } from "../update/scan.ts";
-import type { ScanLimits, UpdateScan } from "../update/update-scan.ts";
+import type { UpdateScan } from "../update/update-scan.ts";
 import type { DocWorker } from "../worker/jobs.ts";
 import { takeableOfEntry } from "./classify.ts";
 import type { DocumentState } from "./document-state.ts";
+import { ENTRY_SCAN } from "./entry-scan.ts";
 
 const PAGE_LIMITS = { entriesMax: 500, bytesMax: 1024 * 1024 };
 
 /** Parts of a header, each of which is short, that are taken before other work has its turn. */
 const PARTS_PER_TURN = 8;
-
-/** What is in the log has been accepted, maybe under limits that have been lowered since: only its form counts. */
-export const ENTRY_SCAN: ScanLimits = {
-  structsMax: Number.MAX_SAFE_INTEGER,
-  clientsMax: Number.MAX_SAFE_INTEGER,
-  depthMax: 512,
-  clockMax: Number.MAX_SAFE_INTEGER,
-  fillerMax: Number.MAX_SAFE_INTEGER,
-  typeDepthMax: Number.MAX_SAFE_INTEGER,
-};
 
 /** What was read. */
 export interface Loaded {

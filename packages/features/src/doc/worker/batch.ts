@@ -16,12 +16,14 @@ const BATCH_BYTES = 256 * 1024;
 
 export function createBatches(): Batches {
   const done: Batch[] = [];
-  let pending: Uint8Array[] = [];
+  /** Copied at once: ten thousand short buffers that wait for being copied together are what the garbage collector stops for. */
+  let pending = new Uint8Array(BATCH_BYTES);
+  let lengths: number[] = [];
   let pendingBytes = 0;
   let total = 0;
   const flush = (): void => {
-    if (pending.length > 0) done.push(batchOf(pending));
-    pending = [];
+    if (lengths.length > 0) done.push({ bytes: pending.slice(0, pendingBytes), lengths });
+    lengths = [];
     pendingBytes = 0;
   };
   return {
@@ -29,13 +31,19 @@ export function createBatches(): Batches {
       return total;
     },
     add(update) {
-      pending.push(update);
-      pendingBytes += update.length;
       total += update.length;
-      if (pendingBytes >= BATCH_BYTES) flush();
+      if (pendingBytes + update.length > BATCH_BYTES) flush();
+      if (update.length > BATCH_BYTES) {
+        done.push(batchOf([update]));
+        return;
+      }
+      pending.set(update, pendingBytes);
+      pendingBytes += update.length;
+      lengths.push(update.length);
     },
     finish() {
       flush();
+      pending = new Uint8Array();
       return done;
     },
   };

@@ -1,6 +1,6 @@
 import { PlexlineError } from "@plexline/protocol";
 import * as Y from "yjs";
-import { encodeBase64 } from "../base64.ts";
+import { encodeBase64 } from "../../encoding/base64.ts";
 import type { RenderJob, RootType } from "./jobs.ts";
 
 /** What the root of a document may be. */

@@ -1,5 +1,5 @@
 import type { TopicStatus } from "@plexline/client";
-import type { ChannelHandle } from "@plexline/features/client";
+import { type ChannelHandle, createChannelHandle } from "@plexline/features/channel/client";
 import { PlexlineError } from "@plexline/protocol";
 import type { ReadonlySignal } from "@preact/signals";
 import { computed, signal } from "@preact/signals";
@@ -37,7 +37,10 @@ export interface RoomSession extends UserLine {
 /** Connects a user to a room. */
 export function createRoomSession(person: Person, room: string): RoomSession {
   const { client, line, close } = createUserClient(person);
-  const channel = client.channel(`room:${room}`, { history: true });
+  const channel: ChannelHandle = createChannelHandle(
+    client.topic(`room:${room}`, { since: "start" }),
+    () => client.welcome?.sessionId,
+  );
   const subscription = signal(channel.status);
   const log = signal(emptyLog(person.user));
   const members = signal<readonly PersonHere[]>([]);

@@ -1,4 +1,4 @@
-import type { ChannelHandle } from "@plexline/features/client";
+import type { ChannelHandle } from "@plexline/features/channel/client";
 import type { ReadonlySignal } from "@preact/signals";
 import { computed, signal } from "@preact/signals";
 import type { PersonHere } from "../../../session/person.ts";

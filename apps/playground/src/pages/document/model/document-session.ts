@@ -1,5 +1,5 @@
 import type { TopicStatus } from "@plexline/client";
-import type { DocHandle } from "@plexline/features/client";
+import { createDocs, type DocHandle } from "@plexline/features/doc/client";
 import type { ErrorBody } from "@plexline/protocol";
 import type { ReadonlySignal } from "@preact/signals";
 import { signal } from "@preact/signals";
@@ -12,7 +12,7 @@ import { userFieldOf } from "../../../editing/user-state.ts";
 import type { Person, PersonHere } from "../../../session/person.ts";
 import type { SaveState } from "../../../session/save-state.ts";
 import { saveStateOf } from "../../../session/save-state.ts";
-import { createUserClient, type UserLine } from "../../../session/user-client.ts";
+import { createUserClient, SOCKET_URL, type UserLine } from "../../../session/user-client.ts";
 import { documentWireText } from "./wire-text.ts";
 
 /** How the text stands between this pane and the server. */
@@ -43,7 +43,10 @@ export function createDocumentSession(person: Person, name: string): DocumentSes
   const doc = new Doc();
   const awareness = new Awareness(doc);
   awareness.setLocalStateField("user", userFieldOf(person));
-  const handle = client.doc("doc", { name }, { doc, awareness });
+  const handle = createDocs({ client, url: SOCKET_URL })(
+    { name: "doc", params: { name } },
+    { doc, awareness },
+  );
   const { users, close: closeUsers } = watchActiveUsers(awareness);
   const state = signal(stateOf(handle));
   const subscription = signal(handle.status);

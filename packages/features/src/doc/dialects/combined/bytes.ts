@@ -1,4 +1,4 @@
-import { encodeBase64 } from "../../base64.ts";
+import { encodeBase64 } from "../../../encoding/base64.ts";
 import { type BytesForm, readJsonBytes } from "../json-bytes.ts";
 import { refuse } from "./message.ts";
 

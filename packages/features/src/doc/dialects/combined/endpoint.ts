@@ -57,6 +57,9 @@ export function combined(options: CombinedOptions = {}): Endpoint {
     onConnect(ws) {
       listeners.set(ws, new Map([...new Set(table.values())].map((module) => [module, module.open(ws)])));
     },
+    onClose(ws) {
+      for (const module of listeners.get(ws)?.keys() ?? []) module.close?.(ws);
+    },
     async onMessage(ws, data) {
       let message: CombinedMessage | undefined;
       try {

@@ -25,6 +25,8 @@ export interface CombinedModule {
   /** The field by which its messages say what they are about; an error about a message repeats it. */
   readonly address: string;
   open(ws: EndpointSession): CombinedListener;
+  /** The connection is over. */
+  close?(ws: EndpointSession): void;
 }
 
 /**

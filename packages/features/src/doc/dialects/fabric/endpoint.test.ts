@@ -1,6 +1,6 @@
 import { closeReason, type ErrorCode, PlexlineError } from "@plexline/protocol";
 import { describe, expect, test } from "vitest";
-import { encodeBase64 } from "../../base64.ts";
+import { encodeBase64 } from "../../../encoding/base64.ts";
 import { decodeDocEvent, encodeDocEvent } from "../../event.ts";
 import { DOC_KIND, EMPTY_UPDATE } from "../../protocol.ts";
 import { createScriptedSession } from "../scripted-session.fixture.ts";

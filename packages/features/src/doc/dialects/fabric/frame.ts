@@ -1,5 +1,5 @@
 import type { BinaryMessage, PlexlineError } from "@plexline/protocol";
-import { encodeBase64 } from "../../base64.ts";
+import { encodeBase64 } from "../../../encoding/base64.ts";
 import { decodeDocEvent } from "../../event.ts";
 import { DOC_KIND } from "../../protocol.ts";
 

@@ -2,7 +2,7 @@ import { createMemoryStorage, type Endpoint, systemRandom } from "@plexline/serv
 import { createFaultyStorage, createTestServer, type TestServerOptions } from "@plexline/testing";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import * as Y from "yjs";
-import { decodeBase64, encodeBase64 } from "../../base64.ts";
+import { decodeBase64, encodeBase64 } from "../../../encoding/base64.ts";
 import { doc } from "../../server.ts";
 import { fabric } from "./endpoint.ts";
 

@@ -1,9 +1,9 @@
 import { createTestServer, type TestServer, type TestServerOptions } from "@plexline/testing";
 import { describe, expect, onTestFinished, test } from "vitest";
 import * as Y from "yjs";
+import { encodeBase64 } from "../../../encoding/base64.ts";
 import type { StepsRun } from "../../../steps/protocol.ts";
 import { steps } from "../../../steps/server.ts";
-import { encodeBase64 } from "../../base64.ts";
 import { doc } from "../../server.ts";
 import { endpointFor, framesOf } from "./editor.fixture.ts";
 

@@ -11,7 +11,7 @@ import { Awareness, applyAwarenessUpdate, encodeAwarenessUpdate } from "y-protoc
 import { WebsocketProvider } from "y-websocket";
 import * as Y from "yjs";
 import { createClient } from "../../../client.ts";
-import { decodeBase64 } from "../../base64.ts";
+import { decodeBase64 } from "../../../encoding/base64.ts";
 import { encodeDocEvent } from "../../event.ts";
 import { DOC_KIND } from "../../protocol.ts";
 import { doc } from "../../server.ts";

@@ -1,4 +1,5 @@
 import { PlexlineError, readVarint, varintBytes, writeVarint } from "@plexline/protocol";
+import { takeHeadroom } from "../../headroom.ts";
 
 // The frames of Hocuspocus: one in each WebSocket message, behind the address that it is about. Numbers are unsigned
 // LEB128, and bytes and text stand behind their length. HOCUSPOCUS.md lists them.
@@ -201,11 +202,14 @@ export function encodeSyncStatus(address: string, isSaved: boolean): Uint8Array 
 function frame(address: string, head: readonly number[], body: Uint8Array | null): Uint8Array {
   const name = utf8.encode(address);
   const headAt = varintBytes(name.length) + name.length;
-  const bodyAt = headAt + head.length;
-  const length = bodyAt + (body === null ? 0 : varintBytes(body.length) + body.length);
-  const bytes = new Uint8Array(length);
+  const lengthAt = headAt + head.length;
+  const bodyAt = lengthAt + (body === null ? 0 : varintBytes(body.length));
+  const inPlace = body === null ? undefined : takeHeadroom(body, bodyAt);
+  const bytes = inPlace ?? new Uint8Array(bodyAt + (body?.length ?? 0));
   bytes.set(name, writeVarint(bytes, 0, name.length));
   bytes.set(head, headAt);
-  if (body !== null) bytes.set(body, writeVarint(bytes, bodyAt, body.length));
+  if (body === null) return bytes;
+  writeVarint(bytes, lengthAt, body.length);
+  if (inPlace === undefined) bytes.set(body, bodyAt);
   return bytes;
 }

@@ -1,4 +1,5 @@
 import { PlexlineError, readVarint, varintBytes, writeVarint } from "@plexline/protocol";
+import { takeHeadroom } from "../../headroom.ts";
 
 // The frames of y-websocket: one in each WebSocket message, without an address. Numbers are unsigned LEB128, and bytes
 // and text stand behind their length. Y-WEBSOCKET.md lists them.
@@ -94,9 +95,10 @@ export function encodePermissionDenied(reason: string): Uint8Array {
 /** The numbers of a head are below 128: one byte each. */
 function frame(head: readonly number[], body: Uint8Array): Uint8Array {
   const bodyAt = head.length + varintBytes(body.length);
-  const bytes = new Uint8Array(bodyAt + body.length);
+  const inPlace = takeHeadroom(body, bodyAt);
+  const bytes = inPlace ?? new Uint8Array(bodyAt + body.length);
   bytes.set(head);
   writeVarint(bytes, head.length, body.length);
-  bytes.set(body, bodyAt);
+  if (inPlace === undefined) bytes.set(body, bodyAt);
   return bytes;
 }

@@ -1,7 +1,10 @@
 import { type ErrorCode, PlexlineError } from "@plexline/protocol";
 
+/** Statuses that differ from the usual ones. */
+export type Statuses = Readonly<Partial<Record<ErrorCode, number>>>;
+
 /** Status of each error that has one of its own; all others are faults of the server, 500. */
-const STATUS: Readonly<Partial<Record<ErrorCode, number>>> = {
+const STATUS: Statuses = {
   MALFORMED_MESSAGE: 400,
   JSON_TOO_DEEP: 400,
   PAYLOAD_INVALID: 400,
@@ -15,9 +18,12 @@ const STATUS: Readonly<Partial<Record<ErrorCode, number>>> = {
   HOST_FORBIDDEN: 403,
   PATH_UNKNOWN: 404,
   TOPIC_UNKNOWN: 404,
+  STREAM_ABSENT: 404,
   OPERATION_UNSUPPORTED: 404,
   COMMAND_UNKNOWN: 404,
   UNKNOWN_MESSAGE: 404,
+  STREAM_CLOSED: 409,
+  INPUT_CLOSED: 409,
   RESYNC: 409,
   MESSAGE_TOO_LARGE: 413,
   UPDATE_INVALID: 422,
@@ -40,7 +46,7 @@ const STATUS: Readonly<Partial<Record<ErrorCode, number>>> = {
 const LATER: ReadonlySet<number> = new Set([429, 503]);
 const RETRY_AFTER_SECONDS = 1;
 
-/** A refusal that only HTTP has: its status says more than the code does. */
+/** A refusal that only HTTP has: its status and headers say more than a code does. */
 export class HttpRefusal extends PlexlineError {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
@@ -60,10 +66,22 @@ export class HttpRefusal extends PlexlineError {
   }
 }
 
-/** The response to a request that failed: status, headers and `{ error: { code, message, fix, docs } }` [DH3]. */
-export function failureResponse(error: PlexlineError): Response {
-  const status = error instanceof HttpRefusal ? error.status : (STATUS[error.code] ?? 500);
-  const headers: Record<string, string> = { "Cache-Control": "no-store" };
+/**
+ * The response to a request that failed: status, headers and `{ error: { code, message, fix, docs } }`.
+ *
+ * @param own What is an endpoint's own: statuses, headers of all its answers, fields beside `error`.
+ */
+export function failureResponse(
+  error: PlexlineError,
+  own: {
+    readonly statuses?: Statuses;
+    readonly headers?: Readonly<Record<string, string>>;
+    readonly fields?: object;
+  } = {},
+): Response {
+  const status =
+    error instanceof HttpRefusal ? error.status : (own.statuses?.[error.code] ?? STATUS[error.code] ?? 500);
+  const headers: Record<string, string> = { ...own.headers, "Cache-Control": "no-store" };
   if (status === 401) {
     // RFC 6750: a request without a token is told the scheme and nothing else.
     headers["WWW-Authenticate"] = error.code === "TOKEN_MISSING" ? "Bearer" : 'Bearer error="invalid_token"';
@@ -73,5 +91,8 @@ export function failureResponse(error: PlexlineError): Response {
     headers["Retry-After"] = String(Math.max(RETRY_AFTER_SECONDS, seconds));
   }
   if (error instanceof HttpRefusal) Object.assign(headers, error.headers);
-  return Response.json({ error: { ...error.toBody(), docs: error.docs } }, { status, headers });
+  return Response.json(
+    { error: { ...error.toBody(), docs: error.docs }, ...own.fields },
+    { status, headers },
+  );
 }

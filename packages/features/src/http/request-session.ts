@@ -6,11 +6,10 @@ export type End = (error: PlexlineError) => void;
 
 /**
  * Does something in a session of the request's own, which ends with it however it ends: with an answer, with an error, when
- * the client goes away, or when the engine takes the session's rights away [DH2].
+ * the client goes away, or when the engine takes the session's rights away.
  */
 export async function inSession<T>(
-  request: Request,
-  context: RequestContext,
+  { request, context }: { readonly request: Request; readonly context: RequestContext },
   act: (session: EndpointSession, end: End) => Promise<T>,
 ): Promise<T> {
   let end: End = () => {};

@@ -17,19 +17,19 @@ function start() {
   const leaving = new AbortController();
   const request = new Request("http://localhost/", { signal: leaving.signal });
   const run = (act: (session: EndpointSession, end: End) => Promise<string>) =>
-    inSession(request, context as RequestContext, act);
+    inSession({ request, context: context as RequestContext }, act);
   return { closed, leaving, run, endBy: (error: PlexlineError) => onClose(error) };
 }
 
 const never = () => new Promise<string>(() => {});
 
-test("[DH2] what is done is answered, and the session closed", async () => {
+test("what is done is answered, and the session closed", async () => {
   const { run, closed } = start();
   expect(await run(async () => "done")).toBe("done");
   expect(closed).toEqual([1000]);
 });
 
-test("[DH2] the engine's end of the session is what the request is answered with", async () => {
+test("the engine's end of the session is what the request is answered with", async () => {
   const { run, closed, endBy } = start();
   const answer = run(async () => {
     endBy(new PlexlineError("REVOKED"));
@@ -39,7 +39,7 @@ test("[DH2] the engine's end of the session is what the request is answered with
   expect(closed).toEqual([1000]);
 });
 
-test("[DH2] a client that has gone ends it, also before it began", async () => {
+test("a client that has gone ends it, also before it began", async () => {
   const early = start();
   early.leaving.abort();
   await expect(early.run(never)).rejects.toMatchObject({ code: "CLIENT_CLOSED" });
@@ -52,7 +52,7 @@ test("[DH2] a client that has gone ends it, also before it began", async () => {
   expect([early.closed, late.closed]).toEqual([[1000], [1000]]);
 });
 
-test("[DH3] a fault of the code is INTERNAL, without its text", async () => {
+test("a fault of the code is INTERNAL, without its text", async () => {
   const { run, closed } = start();
   const answer = run(async () => {
     throw new Error("secret");

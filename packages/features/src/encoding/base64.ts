@@ -21,6 +21,11 @@ export function encodeBase64(bytes: Uint8Array): string {
   return ascii.decode(text);
 }
 
+/** Bytes as base64url, without padding. */
+export function encodeBase64Url(bytes: Uint8Array): string {
+  return encodeBase64(bytes).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+}
+
 /** Bytes of base64 or base64url, padded or not; null for text that is neither. */
 export function decodeBase64(text: string): Uint8Array<ArrayBuffer> | null {
   try {

@@ -13,7 +13,7 @@ test.each([
   ["STORAGE_UNAVAILABLE", 503, { "retry-after": "1" }],
   ["HANDLER_TIMEOUT", 504, {}],
   ["INTERNAL", 500, {}],
-] as const)("[DH3] %s is %i", async (code: ErrorCode, status, headers) => {
+] as const)("%s is %i", async (code: ErrorCode, status, headers) => {
   const response = failureResponse(new PlexlineError(code, { message: "m", fix: "f" }));
   expect(response.status).toBe(status);
   expect(Object.fromEntries(response.headers)).toMatchObject({ "cache-control": "no-store", ...headers });
@@ -22,12 +22,12 @@ test.each([
   expect(await response.json()).toEqual({ error: { code, message: "m", fix: "f", docs } });
 });
 
-test("[DH3] Retry-After is what the error says, in whole seconds", () => {
+test("Retry-After is what the error says, in whole seconds", () => {
   const { headers } = failureResponse(new PlexlineError("RATE_LIMITED", { retryAfterMs: 2_100 }));
   expect(headers.get("retry-after")).toBe("3");
 });
 
-test("[DH3] a refusal of HTTP's own has its own status and headers", () => {
+test("a refusal of HTTP's own has its own status and headers", () => {
   const refusal = new HttpRefusal(405, "OPERATION_UNSUPPORTED", {
     message: "m",
     fix: "f",
@@ -35,4 +35,16 @@ test("[DH3] a refusal of HTTP's own has its own status and headers", () => {
   });
   const { status, headers } = failureResponse(refusal);
   expect([status, headers.get("allow")]).toEqual([405, "GET"]);
+});
+
+test("an endpoint has statuses, headers and fields of its own", async () => {
+  const response = failureResponse(new PlexlineError("RESYNC", { message: "m" }), {
+    statuses: { RESYNC: 410 },
+    headers: { "X-Content-Type-Options": "nosniff" },
+    fields: { results: [1] },
+  });
+  expect(response.status).toBe(410);
+  expect(response.headers.get("x-content-type-options")).toBe("nosniff");
+  expect(await response.json()).toMatchObject({ error: { code: "RESYNC" }, results: [1] });
+  expect(failureResponse(new PlexlineError("RATE_LIMITED"), { statuses: { RESYNC: 410 } }).status).toBe(429);
 });
