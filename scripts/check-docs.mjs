@@ -77,10 +77,10 @@ function registeredMetrics() {
   return new Map(found);
 }
 
-/** Every rule id in the name of a test is a rule of a PROTOCOL.md, of a dialect's page or of an HTTP API's. */
+/** Every rule id in the name of a test is a rule of a PROTOCOL.md, or of another page that lies beside the code. */
 function checkRules() {
   const protocols = [...documents].filter(
-    ([path]) => /(?:PROTOCOL|HTTP)\.md$/.test(path) || path.includes("/dialects/"),
+    ([path]) => path.endsWith("PROTOCOL.md") || /^packages\/[\w-]+\/src\//.test(path),
   );
   const rules = new Set(
     protocols.flatMap(([, text]) =>

@@ -27,9 +27,10 @@ async function warmUp({ clients }, { wire, port }) {
   }
 }
 
-const named = (part, { ms, stallMs, cpuMs, peakMiB }) => ({
+const named = (part, { ms, stallMs, ownStallMs, cpuMs, peakMiB }) => ({
   [`${part}Ms`]: ms,
   [`${part}StallMs`]: stallMs,
+  [`${part}OwnStallMs`]: ownStallMs,
   [`${part}CpuMs`]: cpuMs,
   [`${part}PeakMiB`]: peakMiB,
 });

@@ -16,6 +16,7 @@ const QUIET = ["quiet rounds", quiet];
 const joining = (part) => [
   [`${part}: ms until all have it`, spreadOf(`${part}Ms`)],
   ["longest stall ms", spreadOf(`${part}StallMs`)],
+  ["computed on end ms", plain(`${part}OwnStallMs`)],
   ["CPU ms", plain(`${part}CpuMs`)],
   ["RSS peak MiB above idle", spreadOf(`${part}PeakMiB`)],
 ];

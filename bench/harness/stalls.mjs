@@ -1,29 +1,30 @@
-// How long the event loop of this process stands still, and how much of that its main thread only waited for a core.
+// How long the event loop of this process stands still, and how much of that its main thread computed.
 import { closeSync, openSync, readSync } from "node:fs";
 
 const LOOK_MS = 1;
 const FILE = "/proc/self/schedstat";
 
 /**
- * Looks at the clock again and again until it is stopped. `wallMs` is the longest time between two looks, `ownMs` the longest of
- * what is left of such a time without waiting for a core that others had, as Linux counts it: that is the process's own doing.
+ * Looks at the clock again and again until it is stopped. `wallMs` is the longest time between two looks. `ownMs` is the most that the
+ * main thread computed between two of them, as Linux counts it: without what it waited for a core that others had, or for the garbage
+ * collector's threads, which wait for cores as well. On a machine with nothing else to do the two are about the same.
  */
 export function watchStalls() {
   const file = openStatistics();
   const buffer = Buffer.alloc(128);
-  const waitedMs = () => {
-    if (file === null) return 0;
+  const computedMs = () => {
+    if (file === null) return performance.now();
     const length = readSync(file, buffer, 0, buffer.length, 0);
-    return Number(buffer.latin1Slice(0, length).split(" ")[1]) / 1e6;
+    return Number(buffer.latin1Slice(0, length).split(" ")[0]) / 1e6;
   };
   let stalls = { wallMs: 0, ownMs: 0 };
-  let [atMs, waited] = [performance.now(), waitedMs()];
+  let [atMs, computed] = [performance.now(), computedMs()];
   const look = () => {
-    const [nowMs, nowWaited] = [performance.now(), waitedMs()];
+    const [nowMs, nowComputed] = [performance.now(), computedMs()];
     const wallMs = nowMs - atMs - LOOK_MS;
-    const ownMs = wallMs - (nowWaited - waited);
+    const ownMs = nowComputed - computed;
     stalls = { wallMs: Math.max(stalls.wallMs, wallMs), ownMs: Math.max(stalls.ownMs, ownMs) };
-    [atMs, waited] = [nowMs, nowWaited];
+    [atMs, computed] = [nowMs, nowComputed];
   };
   const timer = setInterval(look, LOOK_MS);
   timer.unref();
@@ -33,7 +34,7 @@ export function watchStalls() {
     },
     reset() {
       stalls = { wallMs: 0, ownMs: 0 };
-      [atMs, waited] = [performance.now(), waitedMs()];
+      [atMs, computed] = [performance.now(), computedMs()];
     },
     stop() {
       look();

@@ -16,7 +16,7 @@ export function startWatching() {
   return true;
 }
 
-/** The longest stall in milliseconds, the longest without waiting for a core, and CPU milliseconds of all threads. */
+/** The longest stall in milliseconds, the most that the main thread computed in one, and CPU milliseconds of all threads. */
 export function stopWatching() {
   const { user, system } = process.cpuUsage(cpuBefore);
   delays.disable();

@@ -5,7 +5,9 @@ import { serviceToken, userTokens } from "../harness/tokens.mjs";
 
 const READERS_MAX = 500;
 const tokens = userTokens(READERS_MAX);
-const WARM_UP_S = 0.7;
+/** Before that, a load that is not counted: nobody is measured cold. */
+const COLD_S = 1.5;
+const WARM_UP_S = 0.5;
 const MEASURED_S = 2.5;
 const QUICK_S = 1;
 /** Tokens of the run that somebody comes back to. */
@@ -27,6 +29,7 @@ const fanOut = (readers, inFlight) => ({
     const place = placeOf(server, "run");
     await run.clients.order("create", place);
     await run.clients.order("follow", { ...place, tokens: tokens.slice(0, readers) });
+    await run.clients.order("append", { ...place, inFlight: 16, warmUpS: 0, seconds: COLD_S });
     const seconds = run.quick ? QUICK_S : MEASURED_S;
     const load = { ...place, inFlight, warmUpS: WARM_UP_S, seconds };
     const seen = await observe(run, server, () => run.clients.order("append", load));
@@ -57,7 +60,7 @@ const catchUp = {
 
 const stalledReader = {
   name: "stalled",
-  title: `${STALLED_MIB} MiB appended, 4 readers, and one more that stops reading`,
+  title: `${STALLED_MIB} MiB appended (${QUICK_STALLED_MIB} with --quick), 4 readers, and one more that stops reading`,
   kind: "stalled",
   takesPart: ({ isDurable, wire }) => isDurable && wire === "sse",
   async measure(run, server) {
@@ -90,14 +93,15 @@ export const SCENARIOS = [
 
 /** One sample of one server, in a process that is started for it. */
 export async function measureOnce(run, entry, scenario, round) {
-  const server = await run.startServer(entry, `${scenario.name}-${round}`);
+  let server = null;
   try {
+    server = await run.startServer(entry, `${scenario.name}-${round}`);
     server.idleMiB = await collectedMiB(server);
     return await scenario.measure(run, server);
   } catch (error) {
     return { failure: error.message };
   } finally {
     await run.clients.order("reset");
-    await server.stop();
+    await server?.stop();
   }
 }

@@ -13,7 +13,7 @@ import {
 
 const STRUCTS = Number(process.argv[2] ?? "1000000");
 const UPDATES = Number(process.argv[3] ?? "100000");
-/** What the server's event loop may stand still at most by its own doing: waiting for a core that others have does not count. */
+/** What the server's main thread may compute at most without looking at anything else: waiting for a core that others have does not count. */
 const STALL_MS_MAX = Number(process.argv[4] ?? "50");
 const MIB = 1024 * 1024;
 const failures = [];

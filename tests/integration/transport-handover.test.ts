@@ -14,17 +14,17 @@ import { expect, onTestFinished, test } from "vitest";
 import { WebSocket } from "ws";
 import { eventually } from "./server-fixture.ts";
 
-const ADMIN = "a key of an administrator for tests";
-const READER = "a key of a service that reads for tests";
+const ADMIN = "a-key-of-an-administrator-for-tests";
+const READER = "a-key-of-a-service-for-tests";
 const CHUNK_EVERY_MS = 10;
 const HANDOVERS = 50;
 
 /** A server with a policy about transports, on a store of its own or one that was used before. */
 async function startServer({ directory, port = 0 }: { readonly directory: string; readonly port?: number }) {
-  const policy = transportPolicy({ graceMs: 500 });
+  const { topic, endpoint, readers } = transportPolicy({ graceMs: 500 });
   const app = createServer({
-    topics: { run: run("run:{id}", { coalesceMs: 0 }), policy: policy.topic },
-    endpoints: [agentSession(policy), agentStream(policy), policy.endpoint],
+    topics: { run: run("run:{id}", { coalesceMs: 0 }), policy: topic },
+    endpoints: [agentSession({ readers }), agentStream({ readers }), endpoint],
     auth: staticTokens([
       { token: ADMIN, principal: adminPrincipal() },
       { token: READER, principal: servicePrincipal("reader", "default") },
@@ -75,6 +75,8 @@ function read(url: string) {
     token: READER,
     WebSocket: WebSocket as never,
     spreadMs: 100,
+    // What is tried while the server is away rests, too.
+    restMs: 500,
   });
   onTestFinished(() => reader.close());
   const told: RunReaderEvent[] = [];

@@ -8,7 +8,15 @@ import { channel, doc, run, steps, stream } from "@plexline/features/server";
 import { agent, workflow } from "@plexline/features/stream/agent";
 import { type DurableStreamsOptions, durableStreams } from "@plexline/features/stream/durable";
 import { streamsApi } from "@plexline/features/stream/http";
-import { agentMessages, agentSession, agentStream } from "@plexline/features/stream/session";
+import {
+  type AgentStreamOptions,
+  agentMessages,
+  agentSession,
+  agentStream,
+  agentTickets,
+  type TransportPolicyOptions,
+  transportPolicy,
+} from "@plexline/features/stream/session";
 import type { Endpoint, Feature } from "@plexline/server";
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 
@@ -35,29 +43,44 @@ export const defaultTopics = {
 } satisfies Record<string, Feature>;
 
 /** What the commands set differently from each other. */
-export interface EndpointOptions {
+export interface DefaultEndpointsOptions {
   readonly durable?: DurableStreamsOptions;
+  readonly stream?: Pick<AgentStreamOptions, "longPollTimeoutMs">;
+  readonly policy?: TransportPolicyOptions;
 }
 
 /**
- * The paths of other wires that both commands serve: a document `x` of theirs is `doc:x` natively, a stream `x` is `stream:x`,
- * and `runs/x` is `run:x`.
+ * The paths of other wires that both commands serve, and the topic in which they keep the policy about transports. A document `x` of theirs is `doc:x` natively, a stream `x` is `stream:x`, and `runs/x` and the session `x` are `run:x`.
  */
-export function defaultEndpoints({ durable = {} }: EndpointOptions = {}): Endpoint[] {
-  return [
-    yWebsocket(),
-    hocuspocus(),
-    agent(),
-    workflow(),
-    agentSession(),
-    agentStream(),
-    combined({ modules: [agentMessages()] }),
-    draft(),
-    fabric(),
-    ...documentsApi(),
-    ...durableStreams(durable),
-    ...streamsApi(),
-  ];
+export function createDefaultEndpoints({
+  durable = {},
+  stream = {},
+  policy = {},
+}: DefaultEndpointsOptions = {}): {
+  readonly endpoints: readonly Endpoint[];
+  readonly endpointTopics: Readonly<Record<string, Feature>>;
+} {
+  const transports = transportPolicy(policy);
+  const { readers } = transports;
+  return {
+    endpointTopics: { transports: transports.topic },
+    endpoints: [
+      yWebsocket(),
+      hocuspocus(),
+      agent(),
+      workflow(),
+      agentSession({ readers }),
+      agentStream({ ...stream, readers }),
+      agentTickets(),
+      transports.endpoint,
+      combined({ modules: [agentMessages()] }),
+      draft(),
+      fabric(),
+      ...documentsApi(),
+      ...durableStreams(durable),
+      ...streamsApi(),
+    ],
+  };
 }
 
 /** The type for `createClient<DefaultApp>()`. */

@@ -1,12 +1,16 @@
 import {
   type App,
+  type Authenticator,
+  adminPrincipal,
   createLogger,
   createServer,
   type Endpoint,
   type Feature,
+  firstOf,
   jwt,
   type Logger,
   type ServerOptions,
+  staticTokens,
 } from "@plexline/server";
 import type { PlexlineConfig } from "./config.ts";
 import { type Environment, parsePort } from "./environment.ts";
@@ -20,6 +24,8 @@ export interface ServeOptions {
   readonly defaults: Pick<ServerOptions<Readonly<Record<string, Feature>>>, "topics" | "auth" | "resources">;
   readonly directory: string;
   readonly endpoints: readonly Endpoint[];
+  /** Topics that the endpoints keep what is theirs in; served whatever the file says. */
+  readonly endpointTopics: Readonly<Record<string, Feature>>;
   /** A server is up, also again after a restart. What is returned is called before it goes down. */
   readonly onServing?: (app: App, log: Logger) => () => void;
 }
@@ -59,6 +65,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
       allowedOrigins: environment.allowedOrigins,
       ...(environment.adminToken === undefined ? {} : { adminToken: environment.adminToken }),
       ...config,
+      topics: { ...(config.topics ?? defaults.topics), ...options.endpointTopics },
       endpoints: [...endpoints, ...(config.endpoints ?? [])],
       log,
     });
@@ -112,8 +119,14 @@ function stopOnSignal(close: (graceMs: number) => Promise<void>): Promise<void> 
   });
 }
 
-/** Authenticates by the environment's key set or secret. */
-export function authenticatorOf(environment: Environment, secret: string | undefined) {
-  if (environment.jwksUrl !== undefined) return jwt({ jwksUrl: environment.jwksUrl });
-  return jwt({ secret: secret ?? "" });
+/** Authenticates by the environment's key set or secret, and its administrator by `ADMIN_TOKEN`. */
+export function authenticatorOf(environment: Environment, secret: string | undefined): Authenticator {
+  const users =
+    environment.jwksUrl === undefined ? jwt({ secret: secret ?? "" }) : jwt({ jwksUrl: environment.jwksUrl });
+  const { adminToken } = environment;
+  if (adminToken === undefined) return users;
+  return firstOf([
+    staticTokens([{ token: adminToken, principal: adminPrincipal() }], { allowWeakTokens: true }),
+    users,
+  ]);
 }

@@ -48,8 +48,8 @@ describe("a topic in the hands of the server's own code", () => {
     await server.settle();
     const token = server.issue("ada", { tenant: "acme", role: "editor" } as never);
     const ada = await server.connect("ada", { token });
-    expect((await ada.ask({ type: "subscribe", topic: "board:1" })).ok).toBe(true);
-    expect((await ada.ask({ type: "publish", topic: "board:1", event: "e" })).ok).toBe(true);
+    await ada.ask({ type: "subscribe", topic: "board:1" });
+    await ada.ask({ type: "publish", topic: "board:1", event: "e" });
     await server.settle(5);
     expect(late.heard).toEqual(["subscribed", "e by ada"]);
   });
@@ -67,26 +67,20 @@ describe("a topic in the hands of the server's own code", () => {
     expect(after.heard).toEqual(["end CLIENT_CLOSED"]);
   });
 
-  test("is nobody's by name: a service of the same id and tenant has the rights of its own", async () => {
+  test("is nobody's by name: a token of the same id has the rights of its own", async () => {
     const { server, record } = await start();
     await record("1", "acme");
     const token = server.issue("server", { kind: "user", tenant: "default", claims: { kind: "service" } });
     const forger = await server.connect("server", { token });
-    const { ok, error } = (await forger.ask({ type: "subscribe", topic: "board:1" })) as {
-      ok: boolean;
-      error?: { code: string };
-    };
-    expect([ok, error?.code]).toEqual([false, "FORBIDDEN"]);
+    await expect(forger.ask({ type: "subscribe", topic: "board:1" })).rejects.toThrow("FORBIDDEN");
   });
 });
 
 test("a server that is closing takes no socket, and a client finds nobody", async () => {
   const { server } = await start();
-  const ada = await server.connect("ada");
   await server.close();
   expect(() => server.app.accept({} as Socket, { request: {} as never })).toThrow(
     expect.objectContaining({ code: "SHUTTING_DOWN" }),
   );
   expect(server.network.isDown).toBe(true);
-  expect(ada).toBeDefined();
 });

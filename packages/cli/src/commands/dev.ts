@@ -2,7 +2,7 @@ import { isIP } from "node:net";
 import { cwd } from "node:process";
 import { noAuth } from "@plexline/server";
 import { defineCommand } from "citty";
-import { defaultEndpoints, defaultTopics } from "../app.ts";
+import { createDefaultEndpoints, defaultTopics } from "../app.ts";
 import { printBanner } from "../banner.ts";
 import { loadConfig } from "../config.ts";
 import { createDemoHost } from "../demo/endpoint.ts";
@@ -13,7 +13,8 @@ import { dataDirectorySecret } from "../secret.ts";
 import { authenticatorOf, serve } from "../serve.ts";
 
 /** A long-poll is over before tools that try things out lose patience, and webhooks may come back to this machine. */
-const DURABLE = { longPollTimeoutMs: 4_000, allowLoopbackCallbacks: true };
+const LONG_POLL = { longPollTimeoutMs: 4_000 };
+const DURABLE = { ...LONG_POLL, allowLoopbackCallbacks: true };
 
 export const dev = defineCommand({
   meta: {
@@ -41,6 +42,7 @@ export const dev = defineCommand({
     const directory = args.data ?? environment.data ?? ".plexline";
     const secret = environment.jwtSecret ?? (await dataDirectorySecret(directory));
     const demo = createDemoHost("/playground/runs");
+    const { endpoints, endpointTopics } = createDefaultEndpoints({ durable: DURABLE, stream: LONG_POLL });
     const { url, stopped, restart } = await serve({
       flags: args,
       environment,
@@ -51,11 +53,8 @@ export const dev = defineCommand({
         resources: "auto",
       },
       directory,
-      endpoints: [
-        ...defaultEndpoints({ durable: DURABLE }),
-        ...(await createPlayground(secret, () => void restart())),
-        demo.endpoint,
-      ],
+      endpoints: [...endpoints, ...(await createPlayground(secret, () => void restart())), demo.endpoint],
+      endpointTopics,
       onServing: demo.serving,
     });
     printBanner({ url, secret, asJson: args.json === true });

@@ -1,6 +1,6 @@
 import { cwd } from "node:process";
 import { defineCommand } from "citty";
-import { defaultEndpoints, defaultTopics } from "../app.ts";
+import { createDefaultEndpoints, defaultTopics } from "../app.ts";
 import { loadConfig, type PlexlineConfig } from "../config.ts";
 import { CliError, type Environment, readEnvironment } from "../environment.ts";
 import { SERVE_FLAGS } from "../flags.ts";
@@ -32,6 +32,7 @@ export const start = defineCommand({
     if (args.resources !== "strict" && args.resources !== "auto") {
       throw new CliError("--resources must be strict or auto.", "Leave it out for strict.");
     }
+    const { endpoints, endpointTopics } = createDefaultEndpoints();
     const { url, stopped } = await serve({
       flags: args,
       environment,
@@ -42,7 +43,8 @@ export const start = defineCommand({
         resources: args.resources,
       },
       directory: args.data ?? environment.data ?? ".plexline",
-      endpoints: defaultEndpoints(),
+      endpoints,
+      endpointTopics,
     });
     if (args.json) process.stdout.write(`${JSON.stringify({ ready: true, url })}\n`);
     await stopped;

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { RunEvent } from "@plexline/features/stream";
 import type { StreamApi } from "@plexline/features/stream/server";
 import { PlexlineError } from "@plexline/protocol";
@@ -41,6 +42,8 @@ export class DemoRuns {
   constructor(app: StreamsApp, log: Logger) {
     this.#app = app;
     this.#log = log;
+    // Each run listens.
+    setMaxListeners(0, this.#stopped.signal);
     this.#register = new RunRegister(app.stream("stream", { path: REGISTER_PATH }));
     this.#loaded = this.#takeUp();
     this.#loaded.catch((error: unknown) => this.#report("register", error));

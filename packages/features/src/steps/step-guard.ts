@@ -1,4 +1,5 @@
 import { PlexlineError, utf8Bytes } from "@plexline/protocol";
+import { guardJson, isPlainObject } from "../encoding/json-guard.ts";
 import type { StepsLimits } from "./options.ts";
 import { STEP_TYPE_LENGTH_MAX, type StepJson } from "./protocol.ts";
 
@@ -9,8 +10,7 @@ export interface GuardedStep {
   readonly json: string;
 }
 
-/** Keys that turn into attacks where code copies keys; the wire refuses them too, but not every step comes by the wire. */
-const FORBIDDEN_KEYS: ReadonlySet<string> = new Set(["__proto__", "constructor", "prototype"]);
+const FIX_TOO_DEEP = "Flatten the content, or raise depthMax in the document's definition.";
 
 /**
  * Checks the steps of a submit [SP12]. Nothing is known of them but that they are JSON of a bounded size and depth, with a
@@ -37,42 +37,13 @@ export function guardSteps(steps: unknown, limits: StepsLimits): readonly Guarde
 
 function guardStep(step: unknown, field: string, { depthMax, stepBytesMax }: StepsLimits): GuardedStep {
   if (!isPlainObject(step)) throw invalid(`${field} must be an object.`);
-  assertJson(step, field, depthMax);
+  guardJson(step, field, { depthMax, fix: FIX_TOO_DEEP });
   const { stepType } = step;
   if (typeof stepType !== "string" || stepType === "" || stepType.length > STEP_TYPE_LENGTH_MAX)
     throw invalid(`${field}.stepType must be a string of 1 to ${STEP_TYPE_LENGTH_MAX} characters.`);
   const json = JSON.stringify(step);
   if (utf8Bytes(json) > stepBytesMax) throw tooLarge(`${field} has`, stepBytesMax, "stepBytesMax");
   return { step: step as StepJson, json };
-}
-
-/** Whether a value is JSON through and through. The depth is checked on the way down, so that the recursion is bounded. */
-function assertJson(value: unknown, field: string, depthLeft: number): void {
-  if (value === null || typeof value === "string" || typeof value === "boolean") return;
-  if (typeof value === "number" && Number.isFinite(value)) return;
-  const isArray = Array.isArray(value);
-  if (!isArray && !isPlainObject(value)) throw invalid(`${field} holds something that is no JSON.`);
-  if (depthLeft === 0)
-    throw new PlexlineError("JSON_TOO_DEEP", {
-      message: `${field} is nested too deeply.`,
-      fix: "Flatten the content, or raise depthMax in the document's definition.",
-    });
-  if (isArray) {
-    // By index: a hole of a sparse array is seen as the undefined that it reads as.
-    for (let index = 0; index < value.length; index += 1) assertJson(value[index], field, depthLeft - 1);
-    return;
-  }
-  for (const [key, item] of Object.entries(value)) {
-    if (FORBIDDEN_KEYS.has(key)) throw invalid(`${field} has an object with the key ${key}.`);
-    assertJson(item, field, depthLeft - 1);
-  }
-}
-
-/** An object as JSON.parse makes it. */
-function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null;
 }
 
 function invalid(message: string): PlexlineError {

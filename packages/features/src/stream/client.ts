@@ -5,9 +5,9 @@ import { createProducer, type StreamProducer, type StreamProducerOptions } from 
 
 export type { BufferLimits, StreamEntry } from "./client/chunks.ts";
 export type { StreamHandleEvents, StreamLogEvents, StreamMeta, StreamStatus } from "./client/events.ts";
+export { StreamGapError } from "./client/gap-error.ts";
 export {
   createStreamHandle,
-  StreamGapError,
   type StreamHandle,
   type StreamHandleOptions,
 } from "./client/handle.ts";

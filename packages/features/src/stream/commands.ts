@@ -19,10 +19,11 @@ import type { StreamState, Verdict } from "./state.ts";
 /** What the commands of a stream work with. */
 export interface CommandContext {
   readonly options: ResolvedOptions;
-  /** Decides about a command in its turn. */
+  /** Decides about a command in its turn, on a stream whose time is not over. `key`: the message's idempotency key. */
   run<Output>(
     sender: Sender,
     decide: (state: StreamState, deciding: Deciding) => Verdict<Output>,
+    key?: string,
   ): Promise<Output>;
   /** The stream is used now. */
   use(): void;

@@ -1,5 +1,6 @@
-import { PlexlineError } from "@plexline/protocol";
-import { assertJson, isPlainObject } from "./json-value.ts";
+import { isPlainObject } from "../encoding/json-guard.ts";
+import { boolean, type Fields, fieldsOf, id, invalid, text, whole } from "./input-field.ts";
+import { assertJson } from "./json-value.ts";
 import { CONTENT_TYPES, LEASE_MS_MAX, LEASE_MS_MIN, type StreamLimits } from "./options.ts";
 import type {
   AppendInput,
@@ -17,14 +18,8 @@ import type {
   StreamSubscribeInput,
 } from "./protocol.ts";
 
-type Fields = Readonly<Record<string, unknown>>;
-
-const ID_LENGTH_MAX = 128;
-const TEXT_LENGTH_MAX = 1_024;
 /** A value of the `close` event, in bytes of JSON [ST12]. */
 const FINAL_BYTES_MAX = 4 * 1024;
-/** Control characters, and halves of characters, of which several are stored as the same bytes. */
-const UNFIT_CHARACTER = /[\p{Cc}\p{Cs}]/u;
 const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
 const OUTCOMES = ["accepted", "refused", "done", "failed"] as const;
 
@@ -196,42 +191,10 @@ function chunks(values: unknown, { appendChunksMax, chunkBytesMax }: StreamLimit
   return values as readonly unknown[];
 }
 
-function fieldsOf(input: unknown, shape: string): Fields {
-  if (!isPlainObject(input)) throw invalid(`input must be an object: ${shape}.`);
-  return input;
-}
-
 function isKind(kind: unknown): kind is StreamKind {
   return typeof kind === "string" && Object.hasOwn(CONTENT_TYPES, kind);
 }
 
 function isOutcome(status: unknown): status is RequestOutcome["status"] {
   return (OUTCOMES as readonly unknown[]).includes(status);
-}
-
-function id(value: unknown, field: string): string {
-  return text(value, field, ID_LENGTH_MAX);
-}
-
-function text(value: unknown, field: string, lengthMax = TEXT_LENGTH_MAX): string {
-  const isFit =
-    typeof value === "string" && value !== "" && value.length <= lengthMax && !UNFIT_CHARACTER.test(value);
-  if (isFit) return value;
-  throw invalid(`${field} must be 1 to ${lengthMax} characters without control characters.`);
-}
-
-function whole(value: unknown, field: string, min = 0, max = Number.MAX_SAFE_INTEGER): number {
-  // Adding 0 makes the 0 of a -0.
-  if (typeof value === "number" && Number.isSafeInteger(value) && value >= min && value <= max)
-    return value + 0;
-  throw invalid(`${field} must be a whole number from ${min} to ${max}.`);
-}
-
-function boolean(value: unknown, field: string): boolean {
-  if (typeof value === "boolean") return value;
-  throw invalid(`${field} must be true or false.`);
-}
-
-function invalid(message: string): PlexlineError {
-  return new PlexlineError("PAYLOAD_INVALID", { message });
 }

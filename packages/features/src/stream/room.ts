@@ -1,138 +1,35 @@
 import { PlexlineError, type Position } from "@plexline/protocol";
 import type { Room, RoomMessage, Sender, TopicContext } from "@plexline/server";
 import { decideAppend } from "./appending.ts";
-import { createAppointment } from "./appointment.ts";
-import { decideLost } from "./attaching.ts";
 import { type CommandContext, carryOut, isWriting } from "./commands.ts";
 import type { Deciding } from "./deciding.ts";
-import { createFoldKeeper } from "./fold-keeper.ts";
-import { type Decide, Lane, streamClosedHere } from "./lane.ts";
-import { decideExpire, decideUse } from "./life.ts";
-import { goneAtMs, isGone, renewalMs } from "./lifetime.ts";
+import { createFoldKeeper, type FoldKeeper } from "./fold-keeper.ts";
+import { Lane, streamClosedHere } from "./lane.ts";
 import type { ResolvedOptions } from "./options.ts";
-import { leaseEndMs, overdue } from "./producers.ts";
 import { STREAM_EVENT, type StreamSnapshot } from "./protocol.ts";
 import { assertKind, parseChunk, parseSubscribe } from "./request.ts";
-import { type Change, infoOf, type StreamState, type Verdict } from "./state.ts";
+import { type Change, infoOf, type StreamState } from "./state.ts";
 import { loadState } from "./store.ts";
+import { Upkeep } from "./upkeep.ts";
+
+type Publish = Extract<RoomMessage, { type: "publish" }>;
 
 /** What a stream does while somebody on this node uses it. */
 export async function createStreamRoom(topic: TopicContext, options: ResolvedOptions): Promise<Room> {
-  const { clock } = topic;
   const fold = options.fold && createFoldKeeper(topic, options.fold, options);
   const seats = new Set<string>();
-  /** When this node saw it used last. */
-  let usedAtMs = 0;
-
   const lane = new Lane(topic, (change) => {
     logChange(topic, change);
-    appointment.meet(nextDueMs(lane.state));
+    upkeep.plan();
   });
-  const use = (): void => {
-    usedAtMs = clock.nowMs();
-    appointment.meet(nextDueMs(lane.state));
-  };
-  const lastUseMs = (state: StreamState): number =>
-    seats.size > 0 ? clock.nowMs() : Math.max(usedAtMs, state.usedAtMs);
-  /** When something of the stream is due next: a lease, its end, a use that is to be written. */
-  const nextDueMs = ({ info, producers, usedAtMs: writtenMs }: StreamState): number => {
-    if (!info) return Number.POSITIVE_INFINITY;
-    const dues = [goneAtMs(info, Math.max(usedAtMs, writtenMs))];
-    if (!info.closed)
-      for (const producer of producers.values()) dues.push(leaseEndMs(producer) ?? Number.POSITIVE_INFINITY);
-    const renewal = renewalMs(info);
-    if (renewal !== undefined && (usedAtMs > writtenMs || seats.size > 0)) dues.push(writtenMs + renewal);
-    return Math.min(...dues);
-  };
-  const attend = async (): Promise<number> => {
-    try {
-      const nowMs = clock.nowMs();
-      await expire();
-      if (overdue(lane.state, nowMs).length > 0) await lane.run((state) => decideLost(state, nowMs));
-      if (renewalMs(lane.state.info ?? NO_LIFE) !== undefined)
-        await lane.run((state) => decideUse(state, lastUseMs(state)));
-    } catch (error) {
-      if (!topic.signal.aborted) topic.log.warn({ action: "stream.due", topic: topic.topic, error });
-      throw error;
-    }
-    return nextDueMs(lane.state);
-  };
-  const appointment = createAppointment(clock, attend);
-  /** Removes the stream if its time is over. */
-  const expire = async (): Promise<void> => {
-    const { state } = lane;
-    if (!state.info || !isGone(state.info, lastUseMs(state), clock.nowMs())) return;
-    const isExpired = await lane.run((known) => decideExpire(known, lastUseMs(known), clock.nowMs()));
-    if (isExpired) topic.log.info({ action: "stream.expired", topic: topic.topic });
-  };
-  const headOf = (): Position => {
-    const { epoch = "", head = 0 } = topic.window ?? {};
-    return { epoch, offset: head };
-  };
-  /** Decides about a command in its turn, on a stream whose time is not over. */
-  const run = async <Output>(
-    sender: Sender,
-    decide: (state: StreamState, deciding: Deciding) => Verdict<Output>,
-    key?: string,
-  ): Promise<Output> => {
-    const decideNow: Decide<Output> = (state) =>
-      decide(state, {
-        options,
-        sender,
-        nowMs: clock.nowMs(),
-        head: headOf(),
-        ...(key === undefined ? {} : { key }),
-      });
-    const { info } = lane.state;
-    // Awaited only when there is something to await: appends keep the order in which they came.
-    if (info && isGone(info, lastUseMs(lane.state), clock.nowMs())) await expire();
-    usedAtMs = clock.nowMs();
-    return lane.run(decideNow);
-  };
-  /** What is durable of the stream now, another node's commits included. */
-  const look = async (): Promise<StreamState> => {
-    const { state } = await loadState(topic);
-    const { info } = state;
-    if (!info || !isGone(info, lastUseMs(state), clock.nowMs())) return state;
-    lane.invalidate();
-    void lane.run((known) => decideExpire(known, lastUseMs(known), clock.nowMs())).catch(() => {});
-    return { ...state, info: null };
-  };
-  const readInfo = async () => infoOf(await look(), headOf(), clock.nowMs());
-  const context: CommandContext = {
-    options,
-    run,
-    use,
-    readInfo,
-    readFold: async () => {
-      if (fold) return fold.read();
-      throw new PlexlineError("OPERATION_UNSUPPORTED", {
-        message: "This stream has no fold.",
-        fix: "Give the stream's definition a fold.",
-      });
-    },
-  };
-  const publish = async (sender: Sender, message: Publish): Promise<{ readonly position: Position }> => {
-    if (message.event !== STREAM_EVENT.chunk)
-      throw new PlexlineError("EVENT_UNKNOWN", {
-        message: `Streams take the event chunk, not "${message.event.slice(0, 64)}".`,
-        fix: "Publish chunk, or call a command of the stream.",
-      });
-    const append = parseChunk(message.payload, options.limits);
-    const decide = (state: StreamState, deciding: Deciding) => {
-      assertKind(append.values, state.info?.kind ?? options.kind);
-      return decideAppend(state, append, deciding);
-    };
-    const output = await run(sender, decide, message.key);
-    if (!output.accepted) throw new PlexlineError("STREAM_CLOSED");
-    return { position: output.position };
-  };
+  const upkeep = new Upkeep(topic, lane, () => seats.size > 0);
+  const context = createContext({ topic, options, lane, upkeep, fold });
   const assertOpen = (): void => {
     if (topic.signal.aborted) throw streamClosedHere();
   };
 
   await Promise.all([lane.open(), fold?.open()]);
-  appointment.meet(nextDueMs(lane.state));
+  upkeep.plan();
 
   return {
     async onSubscribe(member, input): Promise<StreamSnapshot> {
@@ -141,9 +38,9 @@ export async function createStreamRoom(topic: TopicContext, options: ResolvedOpt
       const folded = wanted.fold ? await context.readFold() : undefined;
       seats.add(member.sessionId);
       try {
-        const info = await readInfo();
+        const info = await context.readInfo();
         assertOpen();
-        if (info) use();
+        if (info) context.use();
         return { info, ...(folded ? { fold: folded } : {}) };
       } catch (error) {
         seats.delete(member.sessionId);
@@ -152,7 +49,7 @@ export async function createStreamRoom(topic: TopicContext, options: ResolvedOpt
     },
     async onMessage(sender, message) {
       assertOpen();
-      if (message.type === "publish") return publish(sender, message);
+      if (message.type === "publish") return publish(context, sender, message);
       if (message.type !== "call") throw unsupported(message.type);
       if (isWriting(message.command)) assertWriter(options, sender);
       return carryOut(context, sender, message.command, message.input);
@@ -163,20 +60,89 @@ export async function createStreamRoom(topic: TopicContext, options: ResolvedOpt
       await fold?.open();
     },
     onUnsubscribe(member) {
-      if (seats.delete(member.sessionId)) usedAtMs = clock.nowMs();
+      if (seats.delete(member.sessionId)) upkeep.use();
     },
     async close() {
-      appointment.close();
+      upkeep.close();
       lane.close();
       await fold?.close();
     },
   };
 }
 
-type Publish = Extract<RoomMessage, { type: "publish" }>;
+/** What the room's commands work with. */
+function createContext(parts: {
+  readonly topic: TopicContext;
+  readonly options: ResolvedOptions;
+  readonly lane: Lane;
+  readonly upkeep: Upkeep;
+  readonly fold: FoldKeeper | undefined;
+}): CommandContext {
+  const { topic, options, lane, upkeep, fold } = parts;
+  const { clock } = topic;
+  const headOf = (): Position => {
+    const { epoch = "", head = 0 } = topic.window ?? {};
+    return { epoch, offset: head };
+  };
+  /** What is durable of the stream now, another node's commits included. */
+  const look = async (): Promise<StreamState> => {
+    const { state } = await loadState(topic);
+    if (!upkeep.isOver(state)) return state;
+    lane.invalidate();
+    void upkeep.expire().catch(() => {});
+    return { ...state, info: null };
+  };
+  return {
+    options,
+    async run(sender, decide, key) {
+      // Awaited only when there is something to await: appends keep the order in which they came.
+      if (upkeep.isOver(lane.state)) await upkeep.expire();
+      upkeep.use();
+      return lane.run((state) =>
+        decide(state, {
+          options,
+          sender,
+          nowMs: clock.nowMs(),
+          head: headOf(),
+          ...(key === undefined ? {} : { key }),
+        }),
+      );
+    },
+    use() {
+      upkeep.use();
+      upkeep.plan();
+    },
+    readInfo: async () => infoOf(await look(), headOf(), clock.nowMs()),
+    async readFold() {
+      if (fold) return fold.read();
+      throw new PlexlineError("OPERATION_UNSUPPORTED", {
+        message: "This stream has no fold.",
+        fix: "Give the stream's definition a fold.",
+      });
+    },
+  };
+}
 
-/** Stands for a stream that is absent, which nothing ends. */
-const NO_LIFE = { kind: "json", contentType: "", createdAtMs: 0, closed: null, producers: [] } as const;
+/** A chunk that is published as an event. */
+async function publish(
+  { options, run }: CommandContext,
+  sender: Sender,
+  message: Publish,
+): Promise<{ readonly position: Position }> {
+  if (message.event !== STREAM_EVENT.chunk)
+    throw new PlexlineError("EVENT_UNKNOWN", {
+      message: `Streams take the event chunk, not "${message.event.slice(0, 64)}".`,
+      fix: "Publish chunk, or call a command of the stream.",
+    });
+  const append = parseChunk(message.payload, options.limits);
+  const decide = (state: StreamState, deciding: Deciding) => {
+    assertKind(append.values, state.info?.kind ?? options.kind);
+    return decideAppend(state, append, deciding);
+  };
+  const output = await run(sender, decide, message.key);
+  if (!output.accepted) throw new PlexlineError("STREAM_CLOSED");
+  return { position: output.position };
+}
 
 /** The engine has checked `call`, which reading needs too [ST31]. */
 function assertWriter({ roles }: ResolvedOptions, { role }: Sender): void {

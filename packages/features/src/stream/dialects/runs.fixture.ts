@@ -24,6 +24,7 @@ import {
   agentMessages,
   agentSession,
   agentStream,
+  agentTickets,
   type TransportPolicyOptions,
   transportPolicy,
 } from "./session/endpoint.ts";
@@ -71,8 +72,9 @@ export async function startRuns(options: RunsOptions = {}) {
     endpoints: [
       agent(),
       workflow(),
-      agentSession(policy),
+      agentSession(policy && { readers: policy.readers }),
       ...(policy ? [policy.endpoint] : []),
+      agentTickets(),
       combined({ modules: [agentMessages()] }),
       agentStream({
         longPollTimeoutMs: 200,

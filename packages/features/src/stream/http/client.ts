@@ -4,7 +4,7 @@ import { createStreamHandle, type StreamHandle, type StreamHandleOptions } from 
 import { createProducer, type StreamProducer, type StreamProducerOptions } from "../producer/producer.ts";
 import { createHttpTransport, type HttpTransportOptions } from "./transport.ts";
 
-export { StreamGapError } from "../client/handle.ts";
+export { StreamGapError } from "../client/gap-error.ts";
 export { ProducerFencedError, RequestRefused } from "../producer/fenced.ts";
 export { createHttpTransport, type HttpTransportOptions } from "./transport.ts";
 export type { StreamHandle, StreamHandleOptions, StreamProducer, StreamProducerOptions };

@@ -1,8 +1,8 @@
 import { PlexlineError, parseJson } from "@plexline/protocol";
 import type { EndpointSession } from "@plexline/server";
-import { readBody } from "../dialects/durable/body.ts";
-import { refuse } from "../dialects/durable/failure.ts";
-import { inSession } from "../dialects/durable/request-session.ts";
+import { decodeText, mediaTypeOf, readBody } from "../../http/body.ts";
+import { HttpRefusal } from "../../http/failure.ts";
+import { inSession } from "../../http/request-session.ts";
 import { STREAM_COMMAND, type StreamCommand } from "../protocol.ts";
 import type { Exchange } from "./endpoint.ts";
 import { BATCH_COMMANDS_MAX, type BatchAnswer, type BatchCommand } from "./message.ts";
@@ -76,17 +76,18 @@ function checkCommand(command: unknown): StreamCommand {
 
 /** The body as JSON; undefined if there is none. */
 async function readJson({ request, settings }: Exchange): Promise<unknown> {
-  const bytes = await readBody(request, settings.bodyBytesMax);
+  const bytes = await readBody(request, {
+    bytesMax: settings.bodyBytesMax,
+    fix: "Send less at once, or raise bodyBytesMax of the endpoint.",
+  });
   if (bytes.length === 0) return undefined;
-  const type = (request.headers.get("content-type")?.split(";")[0] ?? "").trim().toLowerCase();
-  if (type !== "application/json")
-    throw refuse(415, "The body is not declared as JSON.", "Send Content-Type: application/json.");
-  let text: string;
-  try {
-    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  } catch {
-    throw invalid("The body is not UTF-8.");
-  }
+  if (mediaTypeOf(request) !== "application/json")
+    throw new HttpRefusal(415, "PAYLOAD_INVALID", {
+      message: "The body is not declared as JSON.",
+      fix: "Send Content-Type: application/json.",
+    });
+  const text = decodeText(bytes);
+  if (text === null) throw invalid("The body is not UTF-8.");
   return parseJson(text, { depthMax: DEPTH_MAX });
 }
 

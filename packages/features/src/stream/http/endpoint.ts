@@ -1,6 +1,7 @@
 import { PlexlineError } from "@plexline/protocol";
 import type { Clock, Endpoint, RequestContext } from "@plexline/server";
-import { failureResponse, refuse } from "../dialects/durable/failure.ts";
+import { failureResponse, HttpRefusal } from "../../http/failure.ts";
+import { machineClock } from "../../http/machine-clock.ts";
 import { runBatch, runCommand } from "./commands.ts";
 import { EventRenderings } from "./event-rendering.ts";
 import { answerEvents } from "./events.ts";
@@ -35,13 +36,6 @@ export interface Exchange {
 
 const LONG_POLL_TIMEOUT_MS = 25_000;
 
-const machineClock: Pick<Clock, "setTimer"> = {
-  setTimer(callback, delayMs) {
-    const handle = setTimeout(callback, delayMs);
-    return { cancel: () => clearTimeout(handle) };
-  },
-};
-
 /**
  * The commands and the events of streams over plain HTTP, for producers in processes of their own and for readers without a
  * WebSocket. HTTP.md has the rules; `createHttpProducer` is its client.
@@ -61,12 +55,16 @@ export function streamsApi(options: StreamsApiOptions = {}): readonly Endpoint[]
     async (request: Request, context: RequestContext): Promise<Response> => {
       try {
         if (request.method !== method)
-          throw refuse(405, "This method is not served here.", `Use ${method}.`, { Allow: method });
+          throw new HttpRefusal(405, "OPERATION_UNSUPPORTED", {
+            message: "This method is not served here.",
+            fix: `Use ${method}.`,
+            headers: { Allow: method },
+          });
         return await act({ request, context, topic: context.params.topic ?? "", settings });
       } catch (error) {
         // What is no PlexlineError here is a fault of this code: the server logs it, and answers 500.
         if (!(error instanceof PlexlineError)) throw error;
-        return failureResponse(error);
+        return failureResponse(error, { headers: { "X-Content-Type-Options": "nosniff" } });
       }
     };
   return [

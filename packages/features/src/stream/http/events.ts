@@ -1,8 +1,7 @@
 import { PlexlineError, type Position } from "@plexline/protocol";
 import type { EndpointSession } from "@plexline/server";
+import { inSession } from "../../http/request-session.ts";
 import { formatCursor, parseCursor } from "../cursor.ts";
-import { refuse } from "../dialects/durable/failure.ts";
-import { inSession } from "../dialects/durable/request-session.ts";
 import type { Exchange } from "./endpoint.ts";
 import { toHttpEvent } from "./event-rendering.ts";
 import { answerEventStream } from "./event-stream.ts";
@@ -21,7 +20,10 @@ export function answerEvents(exchange: Exchange): Promise<Response> {
     return answerEventStream(exchange, since, { fold: fold === "1" || fold === "true" });
   }
   if (live === null || live === "long-poll") return answerPage(exchange, since, live === "long-poll");
-  throw refuse(400, "There is no such live mode.", "Use live=long-poll or live=sse.");
+  throw new PlexlineError("PAYLOAD_INVALID", {
+    message: "There is no such live mode.",
+    fix: "Use live=long-poll or live=sse.",
+  });
 }
 
 function readSince(cursor: string | null): Since {

@@ -50,10 +50,10 @@ const HISTORY = { entriesMax: 100 };
  *
  * @throws PlexlineError PAYLOAD_INVALID for an initial policy that is none.
  * @example
- * const policy = transportPolicy({ initial: { preferred: "websocket", percent: 5 } });
+ * const { topic, endpoint, readers } = transportPolicy({ initial: { preferred: "websocket", percent: 5 } });
  * const app = createServer({
- *   topics: { run: run("run:{id}"), policy: policy.topic },
- *   endpoints: [agentSession(policy), agentStream(policy), policy.endpoint],
+ *   topics: { run: run("run:{id}"), policy: topic },
+ *   endpoints: [agentSession({ readers }), agentStream({ readers }), endpoint],
  *   auth,
  * });
  */

@@ -25,12 +25,15 @@ export class ReaderPlace {
     this.position = position;
   }
 
-  /** Notes an event or a snapshot of a wire; false for what the reader has been told already. */
-  take(leg: Leg, at: Position): boolean {
+  /**
+   * Notes an event or a snapshot of a wire; false for what the reader has been told already. The end of a run is told under the
+   * cursor of the snapshot that covers it.
+   */
+  take(leg: Leg, at: Position, isEnd = false): boolean {
     leg.position = at;
     const { position } = this;
-    const isNew =
-      position === null || leg.isBehindGap || (at.epoch === position.epoch && at.offset > position.offset);
+    const isBeyond = (here: Position) => at.offset > here.offset || (isEnd && at.offset === here.offset);
+    const isNew = position === null || leg.isBehindGap || (at.epoch === position.epoch && isBeyond(position));
     if (!isNew) return false;
     leg.isBehindGap = false;
     this.position = at;

@@ -69,15 +69,6 @@ async function simulate(seed: number): Promise<void> {
   await world.settle(CALM_MS);
   const told = `seed ${seed}`;
   for (const { reader, told: events, gaps } of readers) {
-    if (process.env.RUN_DEBUG)
-      console.log(
-        reader.status,
-        reader.transport,
-        reader.policy,
-        [...world.lines].map((l) => l.transport),
-        world.opened.length,
-        world.policy,
-      );
     expect(reader.cursor, `${told}: it has got to the end`).toBe(last);
     const cursors = events.map(({ cursor }) => cursor);
     const all = cursors.map((_, index) => world.cursorOf(index + 1));

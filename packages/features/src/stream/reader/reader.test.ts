@@ -53,6 +53,21 @@ describe("a reader of a run", () => {
     expect(reader.status.state).toBe("closed");
   });
 
+  test.each(TRANSPORTS)(
+    "that comes to a closed run is told its snapshot and its end over %s",
+    async (only) => {
+      const world = new RunWorld();
+      world.policy = { ...world.policy, allowed: [only], preferred: only };
+      world.partial(1);
+      world.append({ type: "agent:close" });
+      const { reader, told } = world.reader();
+      await world.settle(200);
+      expect(told.map(({ type }) => type)).toEqual(["agent:snapshot", "agent:close"]);
+      expect(reader.status.state).toBe("closed");
+      expect(world.lines.size).toBe(0);
+    },
+  );
+
   test("is told of a gap, then the snapshot, then what follows", async () => {
     const world = new RunWorld();
     const { told, gaps } = world.reader();

@@ -275,7 +275,7 @@ class Reader implements RunReader {
       return;
     }
     const position = type === "agent:connected" ? null : placeOf(message);
-    if (position === null || !this.#place.take(leg, position)) return;
+    if (position === null || !this.#place.take(leg, position, type === "agent:close")) return;
     const event = message as RunReaderEvent;
     this.#events.emit("event", event);
     const cursor = formatCursor(position);

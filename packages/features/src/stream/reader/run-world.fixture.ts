@@ -317,7 +317,9 @@ export class RunWorld {
     const reason = cursor?.epoch === this.epoch ? "trimmed" : "reset";
     const gap = cursor === null ? [] : [{ type: "agent:gap", sessionId: SESSION, reason }];
     const snapshot = { type: "agent:snapshot", sessionId: SESSION, cursor: this.cursorOf(head) };
-    return { texts: [...gap, snapshot].map((message) => JSON.stringify(message)), at: head };
+    // That a snapshot covers the end is told by the end itself, in the same place.
+    const end = this.isClosed ? [{ ...snapshot, type: "agent:close" }] : [];
+    return { texts: [...gap, snapshot, ...end].map((message) => JSON.stringify(message)), at: head };
   }
 
   #join(
@@ -388,7 +390,7 @@ export class RunWorld {
   }
 
   #travel(signal: AbortSignal | null | undefined): Promise<void> {
-    return new Promise((resolve, reject) => {
+    return new Promise<void>((resolve, reject) => {
       signal?.addEventListener("abort", () => reject(new DOMException("aborted", "AbortError")));
       this.#later(resolve);
     }).then(() => signal?.throwIfAborted());

@@ -4,6 +4,8 @@ import { type OpenWire, parseWireMessage, type WireEnd, withQuery } from "./wire
 
 /** What browsers need to be answered with when a token is offered. */
 const SUBPROTOCOL = "agent";
+/** Tokens that a subprotocol may consist of; browsers refuse others, which go into the query. */
+const OFFERABLE = /^[\w!#$%&'*+.^`|~-]+$/;
 /** What the reason of a close begins with when the policy does not allow the transport. */
 export const TRANSPORT_OFF = "TRANSPORT_OFF";
 const PING = JSON.stringify({ type: "ping" });
@@ -15,8 +17,13 @@ export function createSocketWire(url: URL, WebSocket: WebSocketConstructor): Ope
   const socketUrl = new URL(url);
   socketUrl.protocol = socketUrl.protocol.replace("http", "ws");
   return ({ query, token, ticket }, observer) => {
-    const asked = { type: "agent", ...query, ...(ticket === undefined ? {} : { ticket }) };
-    const offers = token === undefined ? [SUBPROTOCOL] : [SUBPROTOCOL, `bearer.${token}`];
+    const isOffered = token !== undefined && OFFERABLE.test(token);
+    const asked = {
+      ...{ type: "agent", ...query },
+      ...(ticket === undefined ? {} : { ticket }),
+      ...(token === undefined || isOffered ? {} : { token }),
+    };
+    const offers = isOffered ? [SUBPROTOCOL, `bearer.${token}`] : [SUBPROTOCOL];
     const socket = new WebSocket(withQuery(socketUrl, asked).href, offers);
     let isOver = false;
     let isOpen = false;

@@ -15,6 +15,8 @@ const STATES: Readonly<Record<RunReader["status"]["state"], LineState>> = {
   closed: "ended",
   failed: "failed",
 };
+const TOKEN_RETRY_MIN_MS = 200;
+const TOKEN_RETRY_MAX_MS = 2_000;
 
 /** Reads a run over WebSocket, SSE or long-poll, and goes from one to the other. */
 export function createReaderSource(
@@ -41,9 +43,10 @@ export function createReaderSource(
       super.send(data);
     }
   }
+  const tokens = createPatientTokens(person);
   const reader = createRunReader({
     sessionId: run,
-    token: async () => (await fetchPlaygroundToken(person, undefined)).token,
+    token: tokens.next,
     optIn: way,
     ...(since === null ? {} : { cursor: formatCursor(since) }),
     WebSocket: ListedSocket,
@@ -85,7 +88,38 @@ export function createReaderSource(
     drop: null,
     close() {
       for (const off of offs) off();
+      tokens.stop();
       reader.close();
+    },
+  };
+}
+
+/**
+ * Tokens of a server that may be away: they come from the same one that is read, and a reader takes a token that cannot be had for
+ * one that is refused.
+ */
+function createPatientTokens(person: Person): { next(): Promise<string>; stop(): void } {
+  let isStopped = false;
+  let asking: Promise<string> | null = null;
+  const ask = async (): Promise<string> => {
+    for (let delayMs = TOKEN_RETRY_MIN_MS; ; delayMs = Math.min(TOKEN_RETRY_MAX_MS, 2 * delayMs)) {
+      try {
+        return (await fetchPlaygroundToken(person, undefined)).token;
+      } catch (reason) {
+        if (isStopped) throw reason;
+        await new Promise((resolve) => setTimeout(resolve, delayMs));
+      }
+    }
+  };
+  return {
+    next() {
+      asking ??= ask().finally(() => {
+        asking = null;
+      });
+      return asking;
+    },
+    stop() {
+      isStopped = true;
     },
   };
 }

@@ -30,6 +30,8 @@ export interface RunSession {
   readonly canDrop: ReadonlySignal<boolean>;
   switchTo(way: Way): void;
   drop(): void;
+  /** Begins again where it stands, after the line has failed. */
+  reopen(): void;
   cancel(): void;
   steer(text: string): void;
   respond(ask: string, data: unknown): void;
@@ -104,6 +106,13 @@ export function createRunSession(person: Person, run: string, side: Side, otherw
   };
   let source = open();
 
+  /** The next one begins where this one stood: nothing is lost or told twice. */
+  const reopen = () => {
+    source.close();
+    refusal.value = null;
+    trouble.value = null;
+    source = open();
+  };
   const ask = (work: Promise<unknown>) => {
     refusal.value = null;
     work.catch((reason: unknown) => {
@@ -135,12 +144,9 @@ export function createRunSession(person: Person, run: string, side: Side, otherw
         });
         return ask(within);
       }
-      // The other one begins where this one stood: nothing is lost or told twice.
-      source.close();
-      refusal.value = null;
-      trouble.value = null;
-      source = open();
+      reopen();
     },
+    reopen,
     drop: () => source.drop?.(),
     cancel: () => ask(source.cancel(`${person.name} cancelled it.`)),
     steer: (text) => ask(source.steer(text)),

@@ -29,13 +29,14 @@ export function RunPane({ side, session }: { side: Side; session: RunSession }) 
       </PaneHead>
       <TransportSwitch side={side} session={session} />
       <div class="notices">
-        {trouble && (
-          <ErrorNotice
-            title={state === "failed" ? "Not read any more" : "Trying again"}
-            error={trouble}
-            quiet={state !== "failed"}
-          />
+        {trouble && state === "failed" && (
+          <ErrorNotice title="Not read any more" error={trouble}>
+            <button type="button" class="button" onClick={session.reopen}>
+              Try again
+            </button>
+          </ErrorNotice>
         )}
+        {trouble && state !== "failed" && <ErrorNotice title="Trying again" error={trouble} quiet />}
         {refusal && <ErrorNotice title="That did not work" error={refusal} />}
       </div>
       <RunProgress reading={reading} />

@@ -64,7 +64,7 @@ export function RunStart({ run, absent }: { run: string; absent: boolean }) {
           </select>
         </label>
         <button type="submit" class="button button-primary" data-testid="start" aria-disabled={busy.value}>
-          {absent ? "Start this run" : "Start another run"}
+          {absent ? "Start this run" : "Start another"}
         </button>
         <p class="run-start-note">
           The text is made in the server, without a model or a network. Halfway it asks a question.

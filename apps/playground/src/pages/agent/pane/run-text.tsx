@@ -12,9 +12,10 @@ export function RunText({ reading, name }: { reading: Reading; name: string }) {
   const parts = state?.parts ?? [];
   const text = parts.find(({ part }) => part === "")?.content ?? "";
   const notes = parts.filter(({ part }) => part !== "");
+  // After each rendering of the pane: what appears around the text makes it smaller.
   useLayoutEffect(() => {
     if (isAtEnd.current && box.current) box.current.scrollTop = box.current.scrollHeight;
-  }, [text, notes.length]);
+  });
   const isWriting = state?.status === "running" && !ended;
   return (
     <section

@@ -1,5 +1,6 @@
 import { PlexlineError } from "@plexline/protocol";
 import type { Clock, Endpoint, Random, RequestContext } from "@plexline/server";
+import { machineClock } from "../../../http/machine-clock.ts";
 import { CONTROL, defaultTopic, topicOf } from "./address.ts";
 import type { Exchange, Settings } from "./exchange.ts";
 import { failureResponse, refuse } from "./failure.ts";
@@ -31,15 +32,6 @@ export interface DurableStreamsOptions {
   readonly clock?: Pick<Clock, "nowMs" | "setTimer">;
   readonly random?: Pick<Random, "next">;
 }
-
-/** The machine's clock; its timers keep the process alive only as long as the sessions that they are for. */
-const machineClock: Pick<Clock, "nowMs" | "setTimer"> = {
-  nowMs: () => Date.now(),
-  setTimer(callback, delayMs) {
-    const handle = setTimeout(callback, delayMs);
-    return { cancel: () => clearTimeout(handle) };
-  },
-};
 
 /**
  * Streams over HTTP in the Durable Streams protocol, for its clients: create, append, read, follow by long-poll or SSE, fork, close

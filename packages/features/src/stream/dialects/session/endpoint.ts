@@ -10,3 +10,4 @@ export type { RunTransport, TransportPolicy } from "../../policy/transport-polic
 export { type AgentMessagesOptions, type AgentModule, agentMessages } from "./module.ts";
 export { type AgentSessionOptions, agentSession } from "./socket.ts";
 export { type AgentStreamOptions, agentStream } from "./stream.ts";
+export { type AgentTicketsOptions, agentTickets } from "./tickets.ts";

@@ -1,12 +1,12 @@
 import type { Position } from "@plexline/protocol";
 import type { EndpointSession, ReadResult } from "@plexline/server";
+import { HttpRefusal } from "../../../http/failure.ts";
 import { OWN_TYPES, type ToldEvent, toRunEvent } from "../../run/run-event.ts";
 import { type Rendering, Renderings, type RunRenderer } from "../run/rendering.ts";
 import { isOver } from "../run/standing.ts";
 import { RunTail } from "../run/tail.ts";
 import { openEventStream } from "./event-stream.ts";
 import type { StreamExchange } from "./exchange.ts";
-import { HttpRefusal } from "./failure.ts";
 import { chunkOf, type FormatName, type FormatRun, type PlacedChunk, type StreamFormat } from "./format.ts";
 import { agUiFormat } from "./formats/ag-ui.ts";
 import { aiSdkFormat } from "./formats/ai-sdk.ts";
@@ -217,5 +217,5 @@ function isChunk({ type }: ToldEvent): boolean {
 
 function gone(message: string): HttpRefusal {
   const fix = "Read the run without a format: its snapshot says where it stands.";
-  return new HttpRefusal(410, "RESYNC", message, fix);
+  return new HttpRefusal(410, "RESYNC", { message, fix });
 }

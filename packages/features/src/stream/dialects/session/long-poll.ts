@@ -1,8 +1,8 @@
 import { PlexlineError, type Position } from "@plexline/protocol";
 import type { EndpointSession } from "@plexline/server";
+import { inSession } from "../../../http/request-session.ts";
 import { formatCursor } from "../../cursor.ts";
 import { toRunEvent } from "../../run/run-event.ts";
-import { inSession } from "../durable/request-session.ts";
 import { isOver, readStanding } from "../run/standing.ts";
 import type { StreamExchange } from "./exchange.ts";
 import { encodeEvent, wordsFor } from "./message.ts";
@@ -29,6 +29,8 @@ export async function answerLongPoll(exchange: StreamExchange, since: Position |
     const woken = new Promise<void>((resolve) => {
       wake = resolve;
     });
+    // Nobody waits for an answer that nobody reads.
+    exchange.request.signal.addEventListener("abort", () => wake(), { once: true });
     // Whose policy is out of date is answered at once: the answer has the present one.
     const entered = readers?.enter("long-poll", query, { tell: () => wake(), end: () => wake() });
     try {

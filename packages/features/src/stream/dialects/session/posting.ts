@@ -1,10 +1,12 @@
 import { PlexlineError, parseJson } from "@plexline/protocol";
 import type { EndpointSession } from "@plexline/server";
-import { inSession } from "../durable/request-session.ts";
+import { decodeText, mediaTypeOf, readBody } from "../../../http/body.ts";
+import { HttpRefusal } from "../../../http/failure.ts";
+import { inSession } from "../../../http/request-session.ts";
 import { type Order, parseOrder } from "../run/order.ts";
 import { appendAll, type Done, RunWriter } from "../run/writer.ts";
 import type { StreamExchange } from "./exchange.ts";
-import { failureResponse, HttpRefusal } from "./failure.ts";
+import { failureResponse } from "./failure.ts";
 import { asMessage, DEPTH_MAX, MESSAGE_BYTES_MAX, orderMessageOf, type SessionMessage } from "./message.ts";
 
 const MESSAGES_MAX = 1_000;
@@ -51,14 +53,11 @@ function groupsOf(orders: readonly Order[]): readonly (readonly Order[])[] {
 }
 
 async function readMessages({ request, sessionId }: StreamExchange): Promise<readonly SessionMessage[]> {
-  const type = (request.headers.get("content-type") ?? "").split(";", 1)[0]?.trim().toLowerCase();
-  if (type !== "application/json")
-    throw new HttpRefusal(
-      415,
-      "OPERATION_UNSUPPORTED",
-      "The body must be JSON.",
-      "Send Content-Type: application/json.",
-    );
+  if (mediaTypeOf(request) !== "application/json")
+    throw new HttpRefusal(415, "OPERATION_UNSUPPORTED", {
+      message: "The body must be JSON.",
+      fix: "Send Content-Type: application/json.",
+    });
   const value = parseJson(await readText(request), { depthMax: DEPTH_MAX });
   const values: readonly unknown[] = Array.isArray(value) ? value : [value];
   if (values.length === 0 || values.length > MESSAGES_MAX)
@@ -74,24 +73,8 @@ async function readMessages({ request, sessionId }: StreamExchange): Promise<rea
   });
 }
 
-/** Reads no more than is allowed, whatever the request says of its length. */
 async function readText(request: Request): Promise<string> {
-  const decoder = new TextDecoder();
-  const reader = request.body?.getReader();
-  let text = "";
-  let length = 0;
-  while (reader) {
-    const { done, value } = await reader.read();
-    if (done) break;
-    length += value.length;
-    if (length > MESSAGE_BYTES_MAX) {
-      void reader.cancel().catch(() => {});
-      throw new PlexlineError("MESSAGE_TOO_LARGE", {
-        message: `A body has at most ${MESSAGE_BYTES_MAX} bytes.`,
-        fix: "Send less at once.",
-      });
-    }
-    text += decoder.decode(value, { stream: true });
-  }
-  return text + decoder.decode();
+  const text = decodeText(await readBody(request, { bytesMax: MESSAGE_BYTES_MAX }));
+  if (text !== null) return text;
+  throw new PlexlineError("MALFORMED_MESSAGE", { message: "The body is not UTF-8." });
 }

@@ -406,3 +406,47 @@ describe("requests", () => {
     expect(await status(`${HTTP}&format=ai-sdk`)).toBe(204);
   });
 });
+
+describe("tickets", () => {
+  test("[SE16] one reads its run over every transport, and neither writes nor reads another", async () => {
+    const { url, port, handle } = await startRuns();
+    await handle("7").append({ type: "partial", content: "Hello" });
+    const answer = await fetch(`${url}/api/stream/ticket?sessionId=7`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${sign("ada")}` },
+    });
+    expect(answer.status).toBe(200);
+    const { ticket } = (await answer.json()) as { ticket: string };
+    const withTicket = (id: string, more = "") =>
+      `${url}/api/stream?sessionId=${id}&ticket=${encodeURIComponent(ticket)}${more}`;
+    const page = (await (await fetch(withTicket("7", "&live=long-poll&cursor="))).json()) as {
+      events: Told[];
+    };
+    expect(page.events.map(({ type }) => type)).toContain("agent:snapshot");
+    const body = await fetch(withTicket("7"));
+    expect(body.headers.get("content-type")).toMatch("text/event-stream");
+    await body.body?.cancel();
+    const socket = await openSocket(port, `${WS}&ticket=${encodeURIComponent(ticket)}`, { user: null });
+    await socket.until(1, "agent:snapshot");
+    expect((await fetch(withTicket("8"))).status).toBe(403);
+    const writing = await fetch(withTicket("7"), {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(say("no")),
+    });
+    expect(writing.status).toBe(403);
+  });
+
+  test("[SE16] are given to those who may read, and by POST alone", async () => {
+    const { url } = await startRuns({ roles: { eve: false } });
+    const ask = (user: string, method = "POST", query = "?sessionId=7") =>
+      fetch(`${url}/api/stream/ticket${query}`, {
+        method,
+        headers: { authorization: `Bearer ${sign(user)}` },
+      });
+    expect((await ask("eve")).status).toBe(403);
+    expect((await ask("ada", "GET")).status).toBe(405);
+    expect((await ask("ada", "POST", "")).status).toBe(400);
+    expect((await fetch(`${url}/api/stream/ticket?sessionId=7`, { method: "POST" })).status).toBe(401);
+  });
+});

@@ -74,6 +74,7 @@ export function agentSession(options: AgentSessionOptions = {}): Endpoint {
     subprotocols: ["agent"],
     match: ({ query }) => query.get("type") === "agent",
     ...(tokenParameter === null ? {} : { tokenParameter }),
+    ticketParameter: "ticket",
     messageBytesMax: MESSAGE_BYTES_MAX,
     overRate: "wait",
     async onConnect(ws, { query }) {

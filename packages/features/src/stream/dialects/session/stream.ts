@@ -1,11 +1,13 @@
 import { PlexlineError, parseTopic } from "@plexline/protocol";
 import type { Clock, Endpoint, Random, RequestContext } from "@plexline/server";
+import { HttpRefusal } from "../../../http/failure.ts";
+import { machineClock } from "../../../http/machine-clock.ts";
 import { type PolicyReaders, TransportOff } from "../../policy/readers.ts";
 import { Renderings } from "../run/rendering.ts";
 import { readCursor } from "../run/standing.ts";
 import { streamRun } from "./event-stream.ts";
 import type { StreamExchange, StreamSettings } from "./exchange.ts";
-import { failureResponse, HttpRefusal } from "./failure.ts";
+import { failureResponse } from "./failure.ts";
 import { isFormat, serveFormats, streamFormat } from "./format-stream.ts";
 import { answerLongPoll } from "./long-poll.ts";
 import { encodeEvent, sessionIdOf } from "./message.ts";
@@ -28,14 +30,6 @@ export interface AgentStreamOptions extends AgentMessagesOptions {
   /** Which of its transports are served, and who is told when that changes: `transportPolicy().readers`. Default: all. */
   readonly readers?: PolicyReaders;
 }
-
-/** The machine's clock; its timers keep the process alive only as long as the sessions that they are for. */
-const machineClock: Pick<Clock, "setTimer"> = {
-  setTimer(callback, delayMs) {
-    const handle = setTimeout(callback, delayMs);
-    return { cancel: () => clearTimeout(handle) };
-  },
-};
 
 /**
  * Serves runs over HTTP, at `/api/stream?sessionId=…`: as server-sent events, by long-poll, and by POST in the other direction. The
@@ -65,6 +59,7 @@ export function agentStream(options: AgentStreamOptions = {}): Endpoint {
   };
   return {
     path,
+    ticketParameter: "ticket",
     ...(readers === undefined ? {} : { start: (host) => readers.start(host) }),
     ...(tokenParameter === undefined ? {} : { tokenParameter }),
     async onRequest(request, context) {
@@ -81,15 +76,11 @@ export function agentStream(options: AgentStreamOptions = {}): Endpoint {
 
 function serve(request: Request, context: RequestContext, settings: StreamSettings): Promise<Response> {
   if (request.method !== "GET" && request.method !== "POST")
-    throw new HttpRefusal(
-      405,
-      "OPERATION_UNSUPPORTED",
-      "This method is not served here.",
-      "Use GET or POST.",
-      {
-        Allow: "GET, POST",
-      },
-    );
+    throw new HttpRefusal(405, "OPERATION_UNSUPPORTED", {
+      message: "This method is not served here.",
+      fix: "Use GET or POST.",
+      headers: { Allow: "GET, POST" },
+    });
   const query = new URL(request.url).searchParams;
   const sessionId = sessionIdOf(query.get("sessionId"));
   const topic = parseTopic(settings.topic(sessionId), "The topic of the run");
