@@ -19,6 +19,8 @@ export interface Encoded {
 export interface Encoder {
   /** One object for many subscribers: their publications of one tick leave as one batch. Default: false. */
   readonly isShared?: boolean;
+  /** What it makes of a message is the same at all times, so that those who read it later may have it too. Default: false. */
+  readonly isTimeless?: boolean;
   encode(message: ServerMessage | BinaryMessage): Encoded | null;
 }
 

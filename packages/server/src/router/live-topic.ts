@@ -23,13 +23,14 @@ import type {
   TopicContext,
 } from "../feature/feature.ts";
 import type { Clock } from "../platform/clock.ts";
-import type { Page, Put, Segment, SegmentPlace, Snapshot, Storage } from "../storage/storage.ts";
+import type { Put, Segment, SegmentPlace, Snapshot, Storage } from "../storage/storage.ts";
 import type { Logger } from "../telemetry/log.ts";
 import { Broadcasts } from "./broadcasts.ts";
 import { CommittedNotices } from "./committed-notices.ts";
 import { withDeadline } from "./deadline.ts";
 import type { Feeds } from "./feeds.ts";
 import type { OwnEntries } from "./own-entries.ts";
+import { type KeptBytes, RecentEntries, type ReadLimits, type ReadPage } from "./recent-entries.ts";
 import { RecentKeys } from "./recent-keys.ts";
 import type { Subscription } from "./subscription.ts";
 import { TopicLog } from "./topic-log.ts";
@@ -50,6 +51,8 @@ export interface LiveTopicParts {
   readonly feeds: Feeds;
   /** Shared by all topics: whoever reads a log has work to do afterwards. */
   readonly turns: Turns;
+  /** What all topics keep of what they read. */
+  readonly kept: KeptBytes;
   readonly clock: Clock;
   readonly log: Logger;
   /** Time that the feature has to make the room. */
@@ -100,6 +103,7 @@ export class LiveTopic implements TopicContext {
   #leaveBroker: Unsubscribe = () => {};
   /** Null for a topic that is all ephemeral. */
   readonly #topicLog: TopicLog | null;
+  readonly #recent: RecentEntries | null;
 
   constructor(parts: LiveTopicParts) {
     this.#parts = parts;
@@ -116,6 +120,7 @@ export class LiveTopic implements TopicContext {
     this.#store = new TopicStore(parts.storage, this.key);
     const log = parts.feature.history ? this.#createLog(parts.feature.history) : null;
     this.#topicLog = log;
+    this.#recent = log && new RecentEntries({ ...parts, log });
     this.broadcasts = new Broadcasts({ ...parts, log, tail: this.tail });
   }
 
@@ -172,6 +177,7 @@ export class LiveTopic implements TopicContext {
     await this.broadcasts.idle();
     await this.#room?.close?.();
     await this.broadcasts.idle();
+    this.#recent?.forget();
   }
 
   /** Whether nothing of it is on its way into the log. */
@@ -190,8 +196,9 @@ export class LiveTopic implements TopicContext {
   }
 
   /** Entries after `from`, for a subscriber that catches up. */
-  read(from: number, limits: { entriesMax: number; bytesMax: number }): Promise<Page> {
-    return this.#needLog().read(from, limits);
+  async read(from: number, limits: ReadLimits): Promise<ReadPage> {
+    if (!this.#recent) throw noLog();
+    return this.#recent.read(from, limits);
   }
 
   async append(given: LoggedEvent | readonly LoggedEvent[], also: AppendAlso = {}): Promise<Position> {

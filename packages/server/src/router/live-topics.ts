@@ -5,6 +5,7 @@ import type { Storage } from "../storage/storage.ts";
 import type { Logger } from "../telemetry/log.ts";
 import { Feeds } from "./feeds.ts";
 import { LiveTopic } from "./live-topic.ts";
+import type { KeptBytes } from "./recent-entries.ts";
 import type { Owner } from "./topic-registry.ts";
 import { Turns } from "./turns.ts";
 
@@ -38,6 +39,7 @@ export class LiveTopics {
   /** Topics that are being closed: the next open of one waits, for two could not know of each other's entries. */
   readonly #closing = new Map<string, Promise<void>>();
   readonly #turns: Turns;
+  readonly #kept: KeptBytes = { bytes: 0 };
   readonly #feeds: Feeds;
   #nextAlias = 1;
 
@@ -128,6 +130,7 @@ export class LiveTopics {
       broker,
       feeds: this.#feeds,
       turns: this.#turns,
+      kept: this.#kept,
       clock,
       log: log.child({ topic }),
       handlerTimeoutMs,

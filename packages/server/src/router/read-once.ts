@@ -1,8 +1,7 @@
 import { type LogWindow, PlexlineError, type Position } from "@plexline/protocol";
 import type { ReadOptions, ReadResult } from "../feature/endpoint.ts";
-import type { Page } from "../storage/storage.ts";
-import { decodeEntry } from "./entry.ts";
 import type { LiveTopic } from "./live-topic.ts";
+import type { ReadPage } from "./recent-entries.ts";
 import { recoveryStep } from "./recovery.ts";
 
 const ENTRIES_MAX = 1_000;
@@ -21,18 +20,18 @@ export async function readOnce(live: LiveTopic, options: ReadOptions): Promise<R
   const reader = since === "start" ? { epoch: window.epoch, offset: window.floor } : since;
   const page = await live.read(reader.offset, limits);
   const step = recoveryStep(reader, page, window.head);
-  if (step.kind === "deliver") return taken(live, reader, page, null);
+  if (step.kind === "deliver") return taken(reader, page, null);
   // A position ahead of the head is nobody's: nothing before the head was promised to follow it.
   const isAhead = step.reason === "reset" && page.epoch === reader.epoch;
   if (isAhead) return { events: [], position: step.position, window: windowOf(page), gap: step.reason };
   const oldest = { epoch: page.epoch, offset: page.floor };
   // What it asked from the start of may have been dropped meanwhile, which is no gap to it.
-  return taken(live, oldest, await live.read(oldest.offset, limits), since === "start" ? null : step.reason);
+  return taken(oldest, await live.read(oldest.offset, limits), since === "start" ? null : step.reason);
 }
 
 /** The page as it was read, from the oldest that it could have. */
-function taken(live: LiveTopic, reader: Position, page: Page, gap: ReadResult["gap"]): ReadResult {
-  const events = page.entries.flatMap((entry) => decodeEntry(live.topic, entry).push ?? []);
+function taken(reader: Position, page: ReadPage, gap: ReadResult["gap"]): ReadResult {
+  const events = page.entries.flatMap(({ push }) => push ?? []);
   const offset = page.entries.at(-1)?.offset ?? Math.min(Math.max(reader.offset, page.floor), page.head);
   return { events, position: { epoch: page.epoch, offset }, window: windowOf(page), gap };
 }
@@ -44,7 +43,7 @@ function limitsOf({ entriesMax = ENTRIES_MAX, bytesMax = BYTES_DEFAULT }: ReadOp
   };
 }
 
-function windowOf({ epoch, head, floor }: Page): LogWindow {
+function windowOf({ epoch, head, floor }: LogWindow): LogWindow {
   return { epoch, head, floor };
 }
 

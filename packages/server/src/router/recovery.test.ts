@@ -86,7 +86,7 @@ const cases: Case[] = [
   },
 ];
 
-const told = (step: RecoveryStep) =>
+const told = (step: RecoveryStep<{ readonly offset: number }>) =>
   step.kind === "gap"
     ? { gap: step.reason, at: [step.position.epoch, step.position.offset] }
     : { deliver: step.entries.map(({ offset }) => offset), live: step.live };

@@ -1,10 +1,9 @@
-import type { Position } from "@plexline/protocol";
-import type { Entry, Page } from "../storage/storage.ts";
+import type { LogWindow, Position } from "@plexline/protocol";
 
 /** What a reader that is catching up does with the page it has just read. */
-export type RecoveryStep =
+export type RecoveryStep<E> =
   /** Hand these on; `live` means that nothing announced is missing, so live publications may follow at once. */
-  | { readonly kind: "deliver"; readonly entries: readonly Entry[]; readonly live: boolean }
+  | { readonly kind: "deliver"; readonly entries: readonly E[]; readonly live: boolean }
   /** What the reader needs is gone: tell it and go on from `position`. */
   | { readonly kind: "gap"; readonly reason: "trimmed" | "reset"; readonly position: Position };
 
@@ -15,7 +14,11 @@ export type RecoveryStep =
  * announced between the read and the decision would be lost. This is Centrifugo's merge of recovered and live
  * publications, with the log itself as the buffer.
  */
-export function recoveryStep(reader: Position, page: Page, announced: number): RecoveryStep {
+export function recoveryStep<E extends { readonly offset: number }>(
+  reader: Position,
+  page: LogWindow & { readonly entries: readonly E[] },
+  announced: number,
+): RecoveryStep<E> {
   if (page.epoch !== reader.epoch) {
     return { kind: "gap", reason: "reset", position: { epoch: page.epoch, offset: page.head } };
   }

@@ -6,12 +6,11 @@ import { type Encoded, type Encoder, type OutboxPolicy, Publication } from "../b
 import type { Subscriber } from "../broker/tail.ts";
 import type { Binary, Member } from "../feature/feature.ts";
 import { TranslationFailed } from "../feature/shared-translation.ts";
-import type { Entry, Page } from "../storage/storage.ts";
 import type { Caller, Lane } from "./caller.ts";
-import { decodeEntry } from "./entry.ts";
 import type { LiveTopic } from "./live-topic.ts";
 import type { OwnEntries } from "./own-entries.ts";
 import { Progress } from "./progress.ts";
+import type { ReadEntry, ReadPage } from "./recent-entries.ts";
 import { recoveryStep } from "./recovery.ts";
 
 /** Ephemeral messages held back until the reply to the subscribe has gone out. */
@@ -307,7 +306,7 @@ export class Subscription implements Subscriber {
     else this.#takePage(reader, page);
   }
 
-  #takePage(reader: Position, page: Page): void {
+  #takePage(reader: Position, page: ReadPage): void {
     // A new subscribe may have moved the reader while the page was read.
     if (this.#state !== "recovering" || this.#position !== reader) return;
     this.settle();
@@ -325,13 +324,13 @@ export class Subscription implements Subscriber {
   }
 
   /** Whether any of them was binary. */
-  #sendEntries(entries: readonly Entry[]): boolean {
+  #sendEntries(entries: readonly ReadEntry[]): boolean {
     let hasBinary = false;
-    for (const entry of entries) {
-      const { push, binary } = decodeEntry(this.topic.topic, entry);
+    for (const { push, publication } of entries) {
       hasBinary ||= push === undefined;
-      const message = push ?? { alias: this.topic.alias, kind: binary.kind, payload: binary.payload };
-      this.#send(new Publication(message, entry.offset, MUST_ARRIVE));
+      const { message, offset, outbox } = publication;
+      const isOwn = this.encoder.isTimeless !== true;
+      this.#send(isOwn ? new Publication(message, offset, outbox) : publication);
     }
     return hasBinary;
   }
@@ -421,6 +420,6 @@ export class Subscription implements Subscriber {
   }
 }
 
-function sizeOf(page: Page): number {
-  return page.entries.reduce((sum, { data }) => sum + data.byteLength, 0);
+function sizeOf(page: ReadPage): number {
+  return page.entries.reduce((sum, { bytes }) => sum + bytes, 0);
 }

@@ -78,9 +78,7 @@ export class TopicLog {
 
   /** Walks the retained log once, for retention and for the keys of recent publications; not a log that keeps all. */
   async load(): Promise<void> {
-    const { storage, key } = this.#parts;
-    const [window] = await storage.heads([key]);
-    if (!window) throw new PlexlineError("STORAGE_UNAVAILABLE");
+    const window = await this.readWindow();
     this.#floor = window.floor;
     this.#announced = { epoch: window.epoch, offset: this.#retention ? window.floor : window.head };
     if (!this.#retention) return;
@@ -179,6 +177,14 @@ export class TopicLog {
   /** Entries after `from`. */
   read(from: number, limits: { entriesMax: number; bytesMax: number }): Promise<Page> {
     return this.#parts.storage.read(this.#parts.key, from, limits);
+  }
+
+  /** What of the log is in the storage by now. */
+  async readWindow(): Promise<LogWindow> {
+    const { storage, key } = this.#parts;
+    const [window] = await storage.heads([key]);
+    if (!window) throw new PlexlineError("STORAGE_UNAVAILABLE");
+    return window;
   }
 
   /** Binary entries after `from` that have been announced; events between them are left out. */

@@ -53,7 +53,7 @@ describe("a reader of a run", () => {
     expect(reader.status.state).toBe("closed");
   });
 
-  test.each(TRANSPORTS)(
+  test.each(["websocket", "long-poll"] as const)(
     "that comes to a closed run is told its snapshot and its end over %s",
     async (only) => {
       const world = new RunWorld();
