@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { PlexlineError } from "@plexline/protocol";
 import type { Authenticator, Credentials } from "./auth/authenticator.ts";
 import type { Authorizer } from "./auth/authorizer.ts";
@@ -96,6 +97,8 @@ export class Engine {
     });
     this.#spentBursts = new SpentBursts(limits.messagesPerSecondMax, limits.messagesBurstMax);
     this.sessions = new Sessions({ router: this.router, clock, random, limits });
+    // One listener for each topic that the server's own code follows, which takes it off again.
+    setMaxListeners(0, this.#stop.signal);
   }
 
   /** Aborted when the server's own code has to stop too: behind the connections, before the topics. */

@@ -121,7 +121,7 @@ export async function whenFolded(server, offset, deadlineMs = 300_000) {
     const { snapshots } = await server.ask("look");
     const last = snapshots.filter(({ topic }) => topic === "default/doc:large").at(-1);
     if (last && last.offset >= offset) return snapshots;
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await new Promise((resolve) => setTimeout(() => resolve(), 100));
   }
   throw new Error("The document was not folded in time.");
 }

@@ -58,7 +58,7 @@ async function comeNative() {
         text.insert(0, "x");
         await page.whenSaved();
         latencies.push(performance.now() - fromMs);
-        await new Promise((resolve) => setTimeout(resolve, 20));
+        await new Promise((resolve) => setTimeout(() => resolve(), 20));
       }
       return latencies;
     },
@@ -126,7 +126,7 @@ async function comeByWire() {
         sendBinary(0, letters.next().value);
         await until(() => acked >= number);
         latencies.push(performance.now() - fromMs);
-        await new Promise((resolve) => setTimeout(resolve, 10));
+        await new Promise((resolve) => setTimeout(() => resolve(), 10));
       }
       return latencies;
     },

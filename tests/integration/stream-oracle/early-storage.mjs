@@ -4,7 +4,7 @@ const COMMITTED_AFTER_MS = 40;
 
 const acknowledge = (positions) =>
   new Promise((resolve) => {
-    setTimeout(resolve, ACKNOWLEDGED_AFTER_MS, positions);
+    setTimeout(() => resolve(positions), ACKNOWLEDGED_AFTER_MS);
   });
 
 /**

@@ -16,7 +16,7 @@ async function insist(url, options, { random, onLost }) {
       onLost();
     }
     await new Promise((resolve) => {
-      setTimeout(resolve, RETRY_MS.min + random() * (RETRY_MS.max - RETRY_MS.min));
+      setTimeout(() => resolve(), RETRY_MS.min + random() * (RETRY_MS.max - RETRY_MS.min));
     });
   }
 }

@@ -21,7 +21,8 @@ const encoders = new WeakMap<SharedTranslation, Encoder>();
 
 /**
  * Makes a translation to be given to `subscribe` for many sessions: each publication is translated once for all of them, and
- * their publications of a tick leave as one write each. What it makes may depend on nothing but the message.
+ * their publications of a tick leave as one write each. What it makes may depend on nothing but the message and the moment:
+ * for whoever catches up it is made anew.
  *
  * @example
  * const asText = createSharedTranslation((message) => ("type" in message ? JSON.stringify(message) : null));

@@ -30,7 +30,7 @@ import { CommittedNotices } from "./committed-notices.ts";
 import { withDeadline } from "./deadline.ts";
 import type { Feeds } from "./feeds.ts";
 import type { OwnEntries } from "./own-entries.ts";
-import { type KeptBytes, RecentEntries, type ReadLimits, type ReadPage } from "./recent-entries.ts";
+import { type KeptBytes, type ReadLimits, type ReadPage, RecentEntries } from "./recent-entries.ts";
 import { RecentKeys } from "./recent-keys.ts";
 import type { Subscription } from "./subscription.ts";
 import { TopicLog } from "./topic-log.ts";

@@ -163,8 +163,7 @@ export class RecentEntries {
     const { clock, kept } = this.#parts;
     if (this.#kept.has(entry.offset)) return;
     const bytes = sizeOf(entry);
-    const hasRoom = () =>
-      this.#bytes + bytes <= TOPIC_BYTES_MAX && kept.bytes + bytes <= PROCESS_BYTES_MAX;
+    const hasRoom = () => this.#bytes + bytes <= TOPIC_BYTES_MAX && kept.bytes + bytes <= PROCESS_BYTES_MAX;
     for (const oldest of this.#kept.values()) {
       if (hasRoom()) break;
       this.#drop(oldest);

@@ -39,6 +39,26 @@ async function start(translation: SharedTranslation, count: number) {
 }
 
 describe("a shared translation", () => {
+  test("is made anew for each who catches up: by then it may say something else about the same entry", async () => {
+    let made = 0;
+    const { clients, open, publish } = await start(
+      createSharedTranslation((message) => {
+        if (!("type" in message) || message.type !== "push") return null;
+        made += 1;
+        return `${message.event} ${made}`;
+      }),
+      0,
+    );
+    await publish("a", "b");
+    for (let reader = 1; reader <= 4; reader += 1) clients.push(await open(`user-${reader}`, "start"));
+    expect(clients.map(({ received }) => received)).toEqual([
+      ["a 1", "b 2"],
+      ["a 3", "b 4"],
+      ["a 5", "b 6"],
+      ["a 7", "b 8"],
+    ]);
+  });
+
   test("is made once for all who have it, whether text or bytes, and nothing where it is null", async () => {
     const seen: string[] = [];
     const { server, clients, publish } = await start(

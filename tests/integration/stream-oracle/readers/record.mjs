@@ -56,7 +56,7 @@ export function createRecord(name, { isChunksOnly = false, onChange = () => {} }
 /** Waits before somebody comes back whose connection was lost. */
 export function backOff() {
   return new Promise((resolve) => {
-    setTimeout(resolve, BACKOFF_MS);
+    setTimeout(() => resolve(), BACKOFF_MS);
   });
 }
 

@@ -4,6 +4,7 @@ import { formatCursor } from "../cursor.ts";
 import { parseTransportPolicy, type RunTransport, type TransportPolicy } from "../policy/transport-policy.ts";
 import { retryDelayMs } from "./backoff.ts";
 import type { TransportChoice } from "./choice.ts";
+import { endOfSource } from "./credentials.ts";
 import type { TransportChange } from "./events.ts";
 import { type HandoverReason, Leg } from "./leg.ts";
 import type { ReaderClock } from "./options.ts";
@@ -198,7 +199,7 @@ export class Conductor {
         const message = `${transport} cannot be used here.`;
         leg.end({ kind: "lost", error: new PlexlineError("OPERATION_UNSUPPORTED", { message }) });
       },
-      (reason: unknown) => leg.end({ kind: "token", error: PlexlineError.from(reason, "TOKEN_MISSING") }),
+      (reason: unknown) => leg.end(endOfSource(reason)),
     );
     return leg;
   }
@@ -320,6 +321,9 @@ export class Conductor {
         }
         this.#openLater(leg, 0, null);
         return;
+      case "source":
+        this.#retryLater(leg);
+        return;
       case "off":
         this.#openLater(leg, 0, "policy");
         return;
@@ -348,6 +352,13 @@ export class Conductor {
     if (isNoneLeft) choice.forget();
     const isOther = choice.next !== transport && !isNoneLeft;
     this.#openLater(leg, isOther ? 0 : delayMs, isOther ? "fallback" : leg.reason);
+  }
+
+  /** The transport is not at fault: it is tried again, however long that takes. */
+  #retryLater(leg: Leg): void {
+    const delayMs = retryDelayMs(this.#failures, this.#parts.random);
+    this.#failures += 1;
+    this.#openLater(leg, delayMs, leg.reason);
   }
 
   #openLater(leg: Leg, delayMs: number, reason: HandoverReason | null): void {

@@ -68,6 +68,25 @@ describe("a reader of a run", () => {
     },
   );
 
+  test("whose tokens cannot be had for a while waits for one, on the same transport", async () => {
+    const world = new RunWorld();
+    let asked = 0;
+    const { reader, contents, changes } = world.reader({
+      token: async () => {
+        asked += 1;
+        if (asked < 8) throw new TypeError("fetch failed");
+        return "ada";
+      },
+    });
+    await world.settle(120_000);
+    world.partial(1);
+    await world.settle(1_000);
+    expect(asked).toBe(8);
+    expect(contents()).toEqual([1]);
+    expect(reader.status.state).toBe("live");
+    expect(changes).toEqual([[null, "websocket", null]]);
+  });
+
   test("is told of a gap, then the snapshot, then what follows", async () => {
     const world = new RunWorld();
     const { told, gaps } = world.reader();

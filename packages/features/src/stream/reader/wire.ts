@@ -11,9 +11,10 @@ export interface WireMessage {
 export interface WireEnd {
   /**
    * `lost`: it may be opened again. `off`: the server's policy does not allow it. `finished`: the run is closed, and all of it
-   * was told. `token`: the credentials were refused. `forbidden`: nothing will change by trying again.
+   * was told. `token`: the credentials were refused. `source`: whoever gives them could not. `forbidden`: nothing will change by
+   * trying again.
    */
-  readonly kind: "lost" | "off" | "finished" | "token" | "forbidden";
+  readonly kind: "lost" | "off" | "finished" | "token" | "source" | "forbidden";
   readonly error: PlexlineError;
   /** The policy that it was refused by, where the server says it. */
   readonly policy?: unknown;

@@ -60,6 +60,12 @@ test("answers are kept, and the end is the log's close or the word of the wire",
   expect(read(answered, { kind: "end" }).ended).toBe(true);
 });
 
+test("the end that a snapshot covers is told once more, and counts as a duplicate only after that", () => {
+  const covered = readAll(beginning(), entry("close", {}, 0));
+  expect(covered).toMatchObject({ ended: true, duplicates: 0, events: 0 });
+  expect(read(covered, entry("close", {}, 0)).duplicates).toBe(1);
+});
+
 test("messages of the plain wires are the entries that the native one has", () => {
   const cursor = "0000000000000003_k";
   const message = (type: string, fields: object) => toldBy({ ...fields, type, sessionId: "1", cursor });

@@ -63,6 +63,9 @@ export function read(reading: Reading, told: Told): Reading {
 function readEvent(reading: Reading, { event, position }: Told & { kind: "event" }): Reading {
   const { position: before, state, gaps, answers } = reading;
   const isSameLog = before !== null && before.epoch === position.epoch;
+  // A newcomer's snapshot covers the end of a closed run, which is told once more all the same.
+  if (isSameLog && position.offset === before.offset && event.event === "close" && !reading.ended)
+    return { ...reading, ended: true };
   if (isSameLog && position.offset <= before.offset)
     return { ...reading, duplicates: reading.duplicates + 1 };
   const isHole = isSameLog && position.offset > before.offset + 1;

@@ -23,7 +23,7 @@ export interface AgentOptions {
  * const app = createServer({ topics: { run: run("run:{id}") }, endpoints: [agent(), workflow()] });
  * // in the browser
  * const socket = new WebSocket("wss://example.com/ws/agent?runId=7");
- * socket.onmessage = ({ data }) => console.log(JSON.parse(data));
+ * socket.onmessage = ({ data }) => show(JSON.parse(data));
  */
 export function agent(options: AgentOptions = {}): Endpoint {
   return serveRuns({ path: "/ws/agent", ...options }, ["runId", "sessionId", "id"], "agent");
