@@ -1,7 +1,8 @@
-import { createSeededRandom, createTestClock } from "@plexline/testing";
-import { describe, expect, test } from "vitest";
+import { createSeededRandom, createTestClock, createTestServer, probe } from "@plexline/testing";
+import { describe, expect, onTestFinished, test } from "vitest";
 import type { Encoder } from "../broker/publication.ts";
 import { createMemoryStorage } from "../storage/memory.ts";
+import type { Storage } from "../storage/storage.ts";
 import { encodeEntry } from "./entry.ts";
 import { type ReadPage, RecentEntries } from "./recent-entries.ts";
 
@@ -132,6 +133,34 @@ describe("reading for those who catch up", () => {
     expect(kept.bytes).toBeGreaterThan(28 * MIB);
     for (const { recent } of topics) recent.forget();
     expect(kept.bytes).toBe(0);
+  });
+
+  test("spares the log for all but the first two who subscribe from the start", async () => {
+    const disk = createMemoryStorage({ random: createSeededRandom(1) });
+    let entriesRead = 0;
+    const storage: Storage = {
+      ...disk,
+      async read(...given) {
+        const page = await disk.read(...given);
+        entriesRead += page.entries.length;
+        return page;
+      },
+    };
+    const topics = { board: probe("board:{id}", { history: {} }) };
+    const server = await createTestServer({ topics, storage });
+    onTestFinished(() => server.close());
+    const offsets = Array.from({ length: 50 }, (_, index) => index + 1);
+    for (const payload of offsets) await server.app.publish(TOPIC, "e", payload);
+    entriesRead = 0;
+    for (let reader = 0; reader < 6; reader += 1) {
+      const client = await server.connect(`user-${reader}`);
+      await client.ask({ type: "subscribe", topic: TOPIC, since: "start" });
+      await server.settle();
+      expect(client.all("push").map(({ offset, payload }) => [offset, payload])).toEqual(
+        offsets.map((offset) => [offset, offset]),
+      );
+    }
+    expect(entriesRead).toBe(100);
   });
 
   test("gives, whatever happens to the log, the page that the log would have given", async () => {
