@@ -1,8 +1,7 @@
 import type { BinaryMessage, LogWindow, Position, ServerMessage } from "@plexline/protocol";
 import { PlexlineError } from "@plexline/protocol";
-import type { Broker, Unsubscribe } from "../broker/broker.ts";
+import type { Unsubscribe } from "../broker/broker.ts";
 import { decodeEnvelope, type Envelope, encodeEnvelope } from "../broker/envelope.ts";
-import type { Hub } from "../broker/hub.ts";
 import { type OutboxPolicy, Publication } from "../broker/publication.ts";
 import type { Tail } from "../broker/tail.ts";
 import type {
@@ -23,45 +22,18 @@ import type {
   TopicContext,
 } from "../feature/feature.ts";
 import type { Clock } from "../platform/clock.ts";
-import type { Put, Segment, SegmentPlace, Snapshot, Storage } from "../storage/storage.ts";
+import type { Put, Segment, SegmentPlace, Snapshot } from "../storage/storage.ts";
 import type { Logger } from "../telemetry/log.ts";
 import { Broadcasts } from "./broadcasts.ts";
 import { CommittedNotices } from "./committed-notices.ts";
 import { withDeadline } from "./deadline.ts";
-import type { Feeds } from "./feeds.ts";
+import type { LiveTopicParts } from "./live-topic-parts.ts";
 import type { OwnEntries } from "./own-entries.ts";
-import { type KeptBytes, type ReadLimits, type ReadPage, RecentEntries } from "./recent-entries.ts";
+import { type ReadLimits, type ReadPage, RecentEntries } from "./recent-entries.ts";
 import { RecentKeys } from "./recent-keys.ts";
 import type { Subscription } from "./subscription.ts";
 import { TopicLog } from "./topic-log.ts";
 import { TopicStore } from "./topic-store.ts";
-import type { Turns } from "./turns.ts";
-
-/** What a live topic is made of. */
-export interface LiveTopicParts {
-  readonly topic: string;
-  readonly tenant: string;
-  readonly params: Readonly<Record<string, string>>;
-  readonly alias: number;
-  readonly feature: Feature;
-  /** Where its log is; the same for all topics of one durability. */
-  readonly storage: Storage;
-  readonly hub: Hub;
-  readonly broker: Broker;
-  readonly feeds: Feeds;
-  /** Shared by all topics: whoever reads a log has work to do afterwards. */
-  readonly turns: Turns;
-  /** What all topics keep of what they read. */
-  readonly kept: KeptBytes;
-  readonly clock: Clock;
-  readonly log: Logger;
-  /** Time that the feature has to make the room. */
-  readonly handlerTimeoutMs: number;
-  /** Told of every event committed and every message relayed, for metrics. */
-  readonly onPublication: (feature: string, family: "logged" | "ephemeral") => void;
-  /** Told of every gap that a subscriber is told of. */
-  readonly onGap: (reason: "trimmed" | "reset") => void;
-}
 
 /** Policy of what is logged: the client of a connection that cannot take it recovers from the log. */
 const CLOSE_WHEN_FULL: OutboxPolicy = { policy: "close" };

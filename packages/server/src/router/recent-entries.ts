@@ -192,3 +192,8 @@ export class RecentEntries {
 function sizeOf({ bytes }: ReadEntry): number {
   return 2 * bytes + ENTRY_BYTES;
 }
+
+/** How large the entries of a page are, as they are stored. */
+export function bytesOf(page: ReadPage): number {
+  return page.entries.reduce((sum, { bytes }) => sum + bytes, 0);
+}

@@ -7,29 +7,21 @@ import type { Subscriber } from "../broker/tail.ts";
 import type { Binary, Member } from "../feature/feature.ts";
 import { TranslationFailed } from "../feature/shared-translation.ts";
 import type { Caller, Lane } from "./caller.ts";
+import { HeldPublications } from "./held-publications.ts";
 import type { LiveTopic } from "./live-topic.ts";
+import type { Own } from "./own.ts";
 import type { OwnEntries } from "./own-entries.ts";
 import { Progress } from "./progress.ts";
-import type { ReadEntry, ReadPage } from "./recent-entries.ts";
+import { bytesOf, type ReadEntry, type ReadPage } from "./recent-entries.ts";
 import { recoveryStep } from "./recovery.ts";
+import { Release } from "./release.ts";
 
-/** Ephemeral messages held back until the reply to the subscribe has gone out. */
-const HELD_MAX = 256;
 /** Entries in one page of recovered publications; its bytes are for the connection to say. */
 const PAGE_ENTRIES_MAX = 1_000;
-
 /** Pause before the log is read again after a failure. */
 const READ_RETRY_MS = 1_000;
 
 const MUST_ARRIVE: OutboxPolicy = { policy: "close" };
-
-/** What of a subscription is for its subscriber alone, where its codec is shared. */
-export interface Own {
-  /** Codec of what only it is told; after a gap nothing follows until it subscribes anew. */
-  readonly encoder: Encoder;
-  /** Everything up to this offset has been handed to the connection. */
-  readonly handed?: (offset: number) => void;
-}
 
 /**
  * The record that a session receives a topic, and from where. Logged publications reach it in one of two ways and never
@@ -52,14 +44,14 @@ export class Subscription implements Subscriber {
   #position: Position | null = null;
   /** The way of batches to the connection it is attached to. */
   #lane: Lane | null = null;
-  #held: Publication[] = [];
+  readonly #held = new HeldPublications();
   #pulling = false;
   /** How it was before the subscribe that is being answered. */
   #wasSuspended = false;
   /** Changes with each subscribe and each connection: what was begun for an earlier one ends. Null while there is none. */
   #serving: object | null = {};
-  /** Wait for the reply to the subscribe. */
-  #whenReleased: (() => void)[] = [];
+  /** Comes with the reply to the subscribe. */
+  readonly #release = new Release();
   readonly #progress = new Progress();
   readonly #own: Own | null;
 
@@ -114,16 +106,16 @@ export class Subscription implements Subscriber {
   /** The subscribe was refused: what was before it goes on. A client that has not been answered here yet gets nothing. */
   refuse(): void {
     if (this.#wasSuspended) this.suspend();
-    else this.#release(this.#position);
+    else this.#goOn(this.#position);
   }
 
   /** The reply has been handed to the connection: publications after `position` follow, and counts begin anew. */
   confirm(position: Position | null): void {
     this.#progress.begin(position?.offset ?? 0);
-    this.#release(position);
+    this.#goOn(position);
   }
 
-  #release(position: Position | null): void {
+  #goOn(position: Position | null): void {
     if (this.#state === "ended") return;
     this.settle();
     this.#position = position;
@@ -134,10 +126,8 @@ export class Subscription implements Subscriber {
     this.#lane = this.caller.lane;
     this.#progress.handFrom(this.topic.broadcasts.count + 1);
     this.#state = position === null ? "live" : "recovering";
-    this.#tellReleased();
-    const held = this.#held;
-    this.#held = [];
-    for (const publication of held) this.#send(publication);
+    this.#release.come();
+    for (const publication of this.#held.take()) this.#send(publication);
     if (position !== null) this.pull();
   }
 
@@ -165,7 +155,7 @@ export class Subscription implements Subscriber {
   deliver(publication: Publication): void {
     if (publication.offset === null) {
       if (publication.broadcast > 0) this.#deliverBroadcast(publication);
-      else if (this.#state === "subscribing") this.#hold(publication);
+      else if (this.#state === "subscribing") this.#held.add(publication);
       else if (this.#state === "live" || this.#state === "recovering") this.#send(publication);
       return;
     }
@@ -275,14 +265,14 @@ export class Subscription implements Subscriber {
     this.skip();
     this.#become("suspended");
     this.#lane = null;
-    this.#held = [];
+    this.#held.take();
   }
 
   end(): void {
     this.settle();
     this.#become("ended");
     this.#lane = null;
-    this.#held = [];
+    this.#held.take();
   }
 
   /** Hands one message to this subscriber alone. */
@@ -302,7 +292,7 @@ export class Subscription implements Subscriber {
     const bytesMax = this.caller.pageBytesMax;
     const page = await this.topic.read(reader.offset, { entriesMax: PAGE_ENTRIES_MAX, bytesMax });
     // One entry may be longer than the outbox: then it is the page, and leaves when nothing waits before it.
-    if (sizeOf(page) > bytesMax) await this.#withRoom(isWanted, () => this.#takePage(reader, page));
+    if (bytesOf(page) > bytesMax) await this.#withRoom(isWanted, () => this.#takePage(reader, page));
     else this.#takePage(reader, page);
   }
 
@@ -360,19 +350,12 @@ export class Subscription implements Subscriber {
   #become(state: "subscribing" | "suspended" | "ended"): void {
     this.#state = state;
     this.#serving = state === "subscribing" ? {} : null;
-    this.#tellReleased();
-  }
-
-  #tellReleased(): void {
-    const waiting = this.#whenReleased;
-    this.#whenReleased = [];
-    for (const go of waiting) go();
+    this.#release.come();
   }
 
   /** Acts when the subscribe has been answered and the connection has room, after others that wait for it. */
   async #inTurn(serving: object, act: () => void): Promise<boolean> {
-    while (this.#serving === serving && this.#state === "subscribing")
-      await new Promise<void>((resolve) => this.#whenReleased.push(resolve));
+    while (this.#serving === serving && this.#state === "subscribing") await this.#release.next();
     let hasActed = false;
     await this.caller.recoverInTurn(async () => {
       hasActed = await this.#withRoom(() => this.#serving === serving, act);
@@ -394,11 +377,6 @@ export class Subscription implements Subscriber {
     return false;
   }
 
-  #hold(publication: Publication): void {
-    if (this.#held.length >= HELD_MAX) this.#held.shift();
-    this.#held.push(publication);
-  }
-
   /** A message that a foreign wire cannot be told ends its connection: it would miss it and not know. */
   #encode(publication: Publication, encoder = this.encoder): Encoded | null {
     try {
@@ -418,8 +396,4 @@ export class Subscription implements Subscriber {
     const encoded = this.#encode(publication, encoder);
     if (encoded) this.caller.send(encoded, publication.outbox, this.topic.topic);
   }
-}
-
-function sizeOf(page: ReadPage): number {
-  return page.entries.reduce((sum, { bytes }) => sum + bytes, 0);
 }

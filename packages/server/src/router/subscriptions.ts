@@ -8,7 +8,8 @@ import type { Caller } from "./caller.ts";
 import type { Handlers } from "./handlers.ts";
 import type { Lanes } from "./lanes.ts";
 import type { LiveTopics } from "./live-topics.ts";
-import { type Own, Subscription } from "./subscription.ts";
+import type { Own } from "./own.ts";
+import { Subscription } from "./subscription.ts";
 import type { TopicRegistry } from "./topic-registry.ts";
 
 export interface SubscribeRequest {

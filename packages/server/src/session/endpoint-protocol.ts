@@ -11,8 +11,8 @@ import type { Endpoint, EndpointSession, OwnNotices, ReadOptions, ReadResult } f
 import { sharedEncoderOf, type Translate } from "../feature/shared-translation.ts";
 import type { Limits } from "../platform/limits.ts";
 import type { UpgradeRequest } from "../platform/request.ts";
+import type { Own } from "../router/own.ts";
 import type { Router } from "../router/router.ts";
-import type { Own } from "../router/subscription.ts";
 import type { Logger } from "../telemetry/log.ts";
 import { type Connection, nativeClose, type SessionMeter } from "./connection.ts";
 import type { ConnectionProtocol } from "./protocol.ts";
