@@ -33,6 +33,12 @@ async function enterAtEnd(page: Page, pane: string): Promise<void> {
   await page.keyboard.press("Control+End");
 }
 
+/** A tool gives the focus back to the text with the next frame; what is typed before that is lost. */
+async function untilEditing(page: Page, pane: string): Promise<void> {
+  const editor = await page.getByTestId(pane).getByTestId("editor").elementHandle();
+  await page.waitForFunction((each) => each?.contains(document.activeElement), editor);
+}
+
 describe.skipIf(browserMissing)("the playground's rich text", () => {
   test("two users write with marks; it survives a reload, a killed server and time away", async () => {
     const { url, killAndStart } = await startPlayground();
@@ -43,6 +49,7 @@ describe.skipIf(browserMissing)("the playground's rich text", () => {
     await enterAtEnd(page, "pane-a");
     await page.keyboard.type("plain ");
     await a.getByTestId("tool-bold").click();
+    await untilEditing(page, "pane-a");
     expect(await a.getByTestId("tool-bold").getAttribute("aria-pressed")).toBe("true");
     await page.keyboard.type("bold");
     await untilHtml(page, "<p>plain <strong>bold</strong></p>");
@@ -50,6 +57,7 @@ describe.skipIf(browserMissing)("the playground's rich text", () => {
     await enterAtEnd(page, "pane-b");
     await page.keyboard.press("Enter");
     await b.getByTestId("tool-bullet-list").click();
+    await untilEditing(page, "pane-b");
     await page.keyboard.press("Control+i");
     await page.keyboard.type("from b");
     const both = "<p>plain <strong>bold</strong></p><ul><li><p><em>from b</em></p></li></ul>";
@@ -99,7 +107,7 @@ describe.skipIf(browserMissing)("the playground's rich text", () => {
     const pane = page.getByTestId("pane-a");
     await tabTo(page, pane.getByTestId("tool-heading"));
     await page.keyboard.press("Enter");
-    // The button gives the focus to the text.
+    await untilEditing(page, "pane-a");
     await page.keyboard.type("By keyboard");
     await untilHtml(page, "<h2>By keyboard</h2>");
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);

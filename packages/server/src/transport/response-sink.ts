@@ -12,6 +12,7 @@ export function createResponseSink(outgoing: ServerResponse, events: BodySinkEve
   let corked = false;
   let noted = false;
   const uncork = () => {
+    if (!corked) return;
     corked = false;
     outgoing.uncork();
   };
@@ -48,7 +49,11 @@ export function createResponseSink(outgoing: ServerResponse, events: BodySinkEve
       const bytes = bytesOf(messages);
       if (bytes.length > 0 && !outgoing.writableEnded) outgoing.write(bytes, onWritten);
     },
-    end: () => void outgoing.end(),
+    end() {
+      // Node 24 forgets what is still corked when a chunked body ends.
+      uncork();
+      outgoing.end();
+    },
     destroy: () => void outgoing.destroy(),
   };
 }
