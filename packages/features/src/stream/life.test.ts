@@ -264,3 +264,15 @@ describe("the end of a stream", () => {
     expect(await call(cyd, "fold")).toMatchObject({ state: all, position: { epoch, offset: 35 } });
   });
 });
+
+test("[ST10] that a stream is closed is told once its close has been announced, and not before", async () => {
+  // Two nodes of one storage that do not hear each other: what one has closed the other has not announced.
+  const [near] = await startTwo();
+  const far = await start({ server: { storage: near.storage, seed: 3 } });
+  const [ada, bob] = [await join(near, "ada"), await join(far, "bob")];
+  await append(ada, ["a"]);
+  expect(await infoOf(bob)).toMatchObject({ closed: null });
+  await call(ada, "append", { values: ["b"], close: true });
+  expect((await infoOf(ada)).closed).not.toBeNull();
+  expect(await infoOf(bob)).toMatchObject({ closed: null });
+});

@@ -10,6 +10,7 @@ import { STREAM_EVENT, type StreamSnapshot } from "./protocol.ts";
 import { assertKind, parseChunk, parseSubscribe } from "./request.ts";
 import { type Change, infoOf, type StreamState } from "./state.ts";
 import { loadState } from "./store.ts";
+import { createToldClose } from "./told-close.ts";
 import { Upkeep } from "./upkeep.ts";
 
 type Publish = Extract<RoomMessage, { type: "publish" }>;
@@ -84,6 +85,7 @@ function createContext(parts: {
     const { epoch = "", head = 0 } = topic.window ?? {};
     return { epoch, offset: head };
   };
+  const isCloseTold = createToldClose(topic);
   /** What is durable of the stream now, another node's commits included. */
   const look = async (): Promise<StreamState> => {
     const { state } = await loadState(topic);
@@ -112,7 +114,12 @@ function createContext(parts: {
       upkeep.use();
       upkeep.plan();
     },
-    readInfo: async () => infoOf(await look(), headOf(), clock.nowMs()),
+    async readInfo() {
+      const state = await look();
+      const head = headOf();
+      const info = infoOf(state, head, clock.nowMs());
+      return info?.closed && !(await isCloseTold(head)) ? { ...info, closed: null } : info;
+    },
     async readFold() {
       if (fold) return fold.read();
       throw new PlexlineError("OPERATION_UNSUPPORTED", {
